@@ -1,0 +1,62 @@
+/**
+ * The command line as a function: arguments and streams in, an exit code out. `main.ts` is the program around it.
+ */
+import type { Readable, Writable } from 'node:stream';
+import { generatePassphrase } from '../index.ts';
+import { describeError, EXIT_OK, EXIT_USAGE, exitCodeOf, UsageError } from './errors.ts';
+import { commandHelp, MAIN_HELP } from './help.ts';
+import { runReceive } from './receive.ts';
+import { runSend } from './send.ts';
+
+/** What a command touches outside itself. */
+export interface CliIo {
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly stderr: NodeJS.WriteStream;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly version: string;
+  /** Calls back on the first SIGINT or SIGTERM. */
+  readonly onSignal: (handler: () => void) => void;
+}
+
+/** Runs one command to its end. Never throws: a failure is one line on stderr and its exit code. */
+export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
+  try {
+    return await dispatch(argv, io);
+  } catch (error) {
+    io.stderr.write(`${describeError(error)}\n`);
+    if (/\bmillrace\b/i.test(io.env.NODE_DEBUG ?? '')) io.stderr.write(`${(error as Error).stack}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+async function dispatch(argv: readonly string[], io: CliIo): Promise<number> {
+  const [command, ...args] = argv;
+  switch (command) {
+    case 'send':
+    case 'receive':
+      if (args.includes('--help') || args.includes('-h')) return print(io, commandHelp(command));
+      await (command === 'send' ? runSend(args, io) : runReceive(args, io));
+      return EXIT_OK;
+    case 'keygen':
+      if (args.length > 0) throw new UsageError('keygen takes no arguments: write millrace keygen > key.txt');
+      return print(io, generatePassphrase());
+    case '--version':
+    case '-V':
+      return print(io, io.version);
+    case '--help':
+    case '-h':
+    case 'help':
+      return print(io, MAIN_HELP);
+    case undefined:
+      io.stderr.write(`${MAIN_HELP}\n`);
+      return EXIT_USAGE;
+    default:
+      throw new UsageError(`there is no command '${command}': see millrace --help`);
+  }
+}
+
+async function print(io: CliIo, text: string): Promise<number> {
+  await new Promise<void>((resolve) => io.stdout.write(`${text}\n`, () => resolve()));
+  return EXIT_OK;
+}

@@ -1,0 +1,287 @@
+/** Every option of `send` and `receive` in one table. Order is that of the help. Source: DESIGN §5. */
+import {
+  type CliOptions,
+  type Command,
+  FRAMINGS,
+  KINDS,
+  parseInject,
+  parsePin,
+  parseStatsTarget,
+} from './option-values.ts';
+import { parseChoice, parseInteger, parseRate, parseTime } from './units.ts';
+
+/** One option: how it is written, read and explained. */
+export interface OptionSpec {
+  readonly name: string;
+  /** What stands for the value in the help; absent = a switch. */
+  readonly value?: string;
+  readonly commands: readonly Command[];
+  readonly group: 'Media' | 'Connection' | 'Credentials' | 'Statistics' | 'Advanced';
+  readonly help: string;
+  /** May also be given as a parameter of the MILLRACE URI. */
+  readonly inUri?: true;
+  readonly set: (options: CliOptions, text: string) => void;
+}
+
+const BOTH: readonly Command[] = ['send', 'receive'];
+
+/** The table. */
+export const OPTIONS: readonly OptionSpec[] = [
+  {
+    name: 'latency',
+    value: 'TIME',
+    commands: BOTH,
+    group: 'Media',
+    inUri: true,
+    help: 'recovery budget on top of the one-way delay; the larger of both ends wins (default 120ms)',
+    set: (o, text) => {
+      o.latency = parseTime(text, 'latency', 1, 60_000);
+    },
+  },
+  {
+    name: 'framing',
+    value: 'ts|u32|record|raw',
+    commands: BOTH,
+    group: 'Media',
+    help: 'how media frames are cut from, and written to, a byte stream (default: ts if it looks like MPEG-TS, else raw)',
+    set: (o, text) => {
+      o.framing = parseChoice(text, '--framing', FRAMINGS);
+    },
+  },
+  {
+    name: 'bitrate',
+    value: 'RATE',
+    commands: ['send'],
+    group: 'Media',
+    help: 'send a file at this rate instead of by its PCR; rate of test:; where the connection starts',
+    set: (o, text) => {
+      o.bitrate = parseRate(text, '--bitrate');
+    },
+  },
+  {
+    name: 'pace',
+    value: 'real|off',
+    commands: ['send'],
+    group: 'Media',
+    help: 'real: in real time (default for file:). off: as fast as the path takes it, on a reliable ordered track',
+    set: (o, text) => {
+      o.pace = parseChoice(text, '--pace', ['real', 'off'] as const);
+    },
+  },
+  {
+    name: 'kind',
+    value: 'video|audio|data',
+    commands: ['send'],
+    group: 'Media',
+    help: 'kind of the tracks (default: what the label begins with, else video)',
+    set: (o, text) => {
+      o.kind = parseChoice(text, '--kind', KINDS);
+    },
+  },
+  {
+    name: 'delivery',
+    value: 'asap|timed',
+    commands: BOTH,
+    group: 'Media',
+    inUri: true,
+    help: 'give media frames out at once, or smoothly at their times (default: timed to udp: and rtp:, else asap)',
+    set: (o, text) => {
+      o.delivery = parseChoice(text, 'delivery', ['asap', 'timed'] as const);
+    },
+  },
+  {
+    name: 'order',
+    value: 'send|none',
+    commands: ['send'],
+    group: 'Media',
+    inUri: true,
+    help: 'none: a complete media frame never waits for an earlier one (default send)',
+    set: (o, text) => {
+      o.order = parseChoice(text, 'order', ['send', 'none'] as const);
+    },
+  },
+  {
+    name: 'track',
+    value: 'LABEL',
+    commands: ['receive'],
+    group: 'Media',
+    help: 'which track to write when there are several (default the first; --framing record writes all)',
+    set: (o, text) => {
+      o.track = text;
+    },
+  },
+  {
+    name: 'start-bitrate',
+    value: 'RATE',
+    commands: BOTH,
+    group: 'Connection',
+    inUri: true,
+    help: 'where rate control begins (default 4M for test:, ts, u32 and record, else 500k)',
+    set: (o, text) => {
+      o.startBitrate = parseRate(text, 'start-bitrate');
+    },
+  },
+  {
+    name: 'timeout',
+    value: 'TIME',
+    commands: BOTH,
+    group: 'Connection',
+    inUri: true,
+    help: 'give up calling after this time (default 5s)',
+    set: (o, text) => {
+      o.timeout = parseTime(text, 'timeout', 1, 3_600_000);
+    },
+  },
+  {
+    name: 'reconnect',
+    commands: BOTH,
+    group: 'Connection',
+    help: 'a caller calls again, with growing pauses, when the connection fails',
+    set: (o) => {
+      o.reconnect = true;
+    },
+  },
+  {
+    name: 'max-peers',
+    value: 'N',
+    commands: ['send'],
+    group: 'Connection',
+    inUri: true,
+    help: 'a listening sender serves at most N callers at once (default 32)',
+    set: (o, text) => {
+      o.maxPeers = parseInteger(text, 'max-peers', 1, 1000);
+    },
+  },
+  {
+    name: 'passphrase',
+    value: 'TEXT',
+    commands: BOTH,
+    group: 'Credentials',
+    inUri: true,
+    help: '10 to 79 characters, the same on both sides; others can see it in the process list',
+    set: (o, text) => {
+      o.passphrase = text;
+    },
+  },
+  {
+    name: 'passphrase-file',
+    value: 'PATH',
+    commands: BOTH,
+    group: 'Credentials',
+    help: 'read it from the first line of a file; or set MILLRACE_PASSPHRASE',
+    set: (o, text) => {
+      o.passphraseFile = text;
+    },
+  },
+  {
+    name: 'identity',
+    value: 'NAME',
+    commands: BOTH,
+    group: 'Credentials',
+    inUri: true,
+    help: 'who calls, for listeners that tell callers apart',
+    set: (o, text) => {
+      o.identity = text;
+    },
+  },
+  {
+    name: 'cert',
+    value: 'PATH',
+    commands: BOTH,
+    group: 'Credentials',
+    help: 'own certificate chain (PEM), with --key: for a listener, or a caller whom the listener asks',
+    set: (o, text) => {
+      o.cert = text;
+    },
+  },
+  {
+    name: 'key',
+    value: 'PATH',
+    commands: BOTH,
+    group: 'Credentials',
+    help: 'private key of --cert (PEM)',
+    set: (o, text) => {
+      o.key = text;
+    },
+  },
+  {
+    name: 'ca',
+    value: 'PATH',
+    commands: BOTH,
+    group: 'Credentials',
+    help: 'certificates to trust (PEM) instead of the system ones',
+    set: (o, text) => {
+      o.ca = text;
+    },
+  },
+  {
+    name: 'pin',
+    value: 'sha256:HEX',
+    commands: BOTH,
+    group: 'Credentials',
+    inUri: true,
+    help: "trust exactly the listener's certificate with this fingerprint",
+    set: (o, text) => {
+      o.pin = parsePin(text);
+    },
+  },
+  {
+    name: 'servername',
+    value: 'NAME',
+    commands: BOTH,
+    group: 'Credentials',
+    inUri: true,
+    help: 'name to expect in the certificate (default the host)',
+    set: (o, text) => {
+      o.servername = text;
+    },
+  },
+  {
+    name: 'request-cert',
+    commands: BOTH,
+    group: 'Credentials',
+    help: 'a listener demands a certificate that --ca signed',
+    set: (o) => {
+      o.requestCert = true;
+    },
+  },
+  {
+    name: 'stats',
+    value: 'TIME',
+    commands: BOTH,
+    group: 'Statistics',
+    help: 'a line for people on stderr, this often',
+    set: (o, text) => {
+      o.stats = parseTime(text, '--stats', 10, 3_600_000);
+    },
+  },
+  {
+    name: 'stats-json',
+    value: 'stderr|fd:N|file:PATH',
+    commands: BOTH,
+    group: 'Statistics',
+    help: 'one JSON object a line, as often as --stats says (default 1s), the last with "final":true',
+    set: (o, text) => {
+      o.statsJson = parseStatsTarget(text);
+    },
+  },
+  {
+    name: 'inject',
+    value: 'loss=5%,...',
+    commands: BOTH,
+    group: 'Advanced',
+    help: 'for tests: loss=, reorder=, duplicate= (shares), seed=, applied to datagrams in both directions',
+    set: (o, text) => {
+      o.inject = parseInject(text);
+    },
+  },
+  {
+    name: 'help',
+    commands: BOTH,
+    group: 'Advanced',
+    help: 'this text',
+    set: (o) => {
+      o.help = true;
+    },
+  },
+];

@@ -1,0 +1,82 @@
+/**
+ * What options hold, and how the unusual ones are read. In: the text after an option. Out: typed values, or a
+ * {@link UsageError}.
+ */
+import { UsageError } from './errors.ts';
+import { parseInteger, parseRatio } from './units.ts';
+
+export type Command = 'send' | 'receive';
+export const FRAMINGS = ['ts', 'u32', 'record', 'raw'] as const;
+export type Framing = (typeof FRAMINGS)[number];
+export const KINDS = ['video', 'audio', 'data'] as const;
+
+/** Where the JSON lines go. */
+export type StatsTarget =
+  | { readonly kind: 'stderr' }
+  | { readonly kind: 'fd'; readonly fd: number }
+  | { readonly kind: 'file'; readonly path: string };
+
+/** Faults that `--inject` adds at the socket, both directions. Shares 0..1. */
+export interface InjectedFaults {
+  lossRatio?: number;
+  reorderRatio?: number;
+  duplicateRatio?: number;
+  seed?: number;
+}
+
+/** What the user asked for; undefined = not said. Times in ms, rates in bit/s. */
+export interface CliOptions {
+  latency?: number;
+  framing?: Framing;
+  kind?: (typeof KINDS)[number];
+  delivery?: 'asap' | 'timed';
+  order?: 'send' | 'none';
+  bitrate?: number;
+  pace?: 'real' | 'off';
+  track?: string;
+  startBitrate?: number;
+  passphrase?: string;
+  passphraseFile?: string;
+  identity?: string;
+  cert?: string;
+  key?: string;
+  ca?: string;
+  pin?: string;
+  servername?: string;
+  requestCert?: boolean;
+  timeout?: number;
+  reconnect?: boolean;
+  maxPeers?: number;
+  stats?: number;
+  statsJson?: StatsTarget;
+  inject?: InjectedFaults;
+  help?: boolean;
+}
+
+export function parsePin(text: string): string {
+  const hex = /^sha256:([0-9a-f]{64}|(?:[0-9a-f]{2}:){31}[0-9a-f]{2})$/i.exec(text)?.[1];
+  if (hex === undefined)
+    throw new UsageError(`pin '${text}' is not a fingerprint: write sha256: and 64 hex digits`);
+  return `sha256:${hex.replaceAll(':', '').toLowerCase()}`;
+}
+
+export function parseStatsTarget(text: string): StatsTarget {
+  if (text === 'stderr') return { kind: 'stderr' };
+  if (text.startsWith('fd:'))
+    return { kind: 'fd', fd: parseInteger(text.slice(3), '--stats-json fd', 2, 1023) };
+  if (text.startsWith('file:') && text.length > 5) return { kind: 'file', path: text.slice(5) };
+  throw new UsageError(`--stats-json '${text}' is not a place: write stderr, fd:N or file:PATH`);
+}
+
+export function parseInject(text: string): InjectedFaults {
+  const faults: InjectedFaults = {};
+  for (const part of text.split(',')) {
+    const [name = '', value = ''] = part.split('=');
+    if (name === 'loss') faults.lossRatio = parseRatio(value, 'loss');
+    else if (name === 'reorder') faults.reorderRatio = parseRatio(value, 'reorder');
+    else if (name === 'duplicate') faults.duplicateRatio = parseRatio(value, 'duplicate');
+    else if (name === 'seed') faults.seed = parseInteger(value, 'seed', 0, Number.MAX_SAFE_INTEGER);
+    else throw new UsageError(`--inject has no '${name}': write loss=5%,reorder=2%,duplicate=1%,seed=7`);
+  }
+  return faults;
+}

@@ -1,0 +1,178 @@
+/**
+ * Whom a sender serves: every connection gets its own tracks of the same media. In: connections, media frames. Out:
+ * tracks that are ended and settled before their connection is closed.
+ */
+import { TransportError } from '../base/errors.ts';
+import type { Connection, OutgoingTrack, TrackOptions } from '../index.ts';
+import { statsPeer } from './counters.ts';
+import type { MediaUnit } from './framing.ts';
+import type { StatsPeer, StatsReporter } from './stats.ts';
+
+/** Names one track of the media: the input it comes from, and its number where a pipe carries several. */
+export interface TrackKey {
+  readonly input: number;
+  readonly track: number;
+}
+
+/** How a graceful end of an interrupted transfer is told to the receiver. */
+const INTERRUPTED_CODE = 1;
+/** Live media settles within its latency; this much more is for the path. */
+const SETTLE_EXTRA_MS = 2_000;
+
+/** One receiver. */
+export class Peer {
+  readonly connection: Connection;
+  readonly statsPeer: StatsPeer;
+  readonly #options: (key: TrackKey) => TrackOptions;
+  readonly #tracks: Map<number, OutgoingTrack> = new Map();
+
+  constructor(connection: Connection, options: (key: TrackKey) => TrackOptions) {
+    this.connection = connection;
+    this.statsPeer = statsPeer(connection, 'send');
+    this.#options = options;
+  }
+
+  /** Bit/s that the tracks together may have; 0 = not known. */
+  get targetBps(): number {
+    let sum = 0;
+    for (const track of this.#tracks.values()) sum += track.targetBitrate;
+    return sum;
+  }
+
+  /** Announces a track before its first media frame. */
+  announce(key: TrackKey): OutgoingTrack {
+    const id = key.input * 256 + key.track;
+    const known = this.#tracks.get(id);
+    if (known !== undefined) return known;
+    const track = this.connection.createTrack(this.#options(key));
+    this.#tracks.set(id, track);
+    return track;
+  }
+
+  /** A promise = a reliable track that wants a pause. */
+  send(key: TrackKey, unit: MediaUnit, arrivedUs: number): Promise<void> | undefined {
+    const track = this.announce(key);
+    track.send(unit.data, {
+      timestamp: unit.timestampUs ?? arrivedUs,
+      keyFrame: unit.keyFrame,
+      discardable: unit.discardable,
+    });
+    return track.latency === Number.POSITIVE_INFINITY ? track.ready : undefined;
+  }
+
+  /** Ends every track, waits until everything has settled, closes. */
+  async finish(isInterrupted: boolean, latencyMs: number): Promise<void> {
+    const { connection } = this;
+    const isReliable = latencyMs === Number.POSITIVE_INFINITY;
+    if (isInterrupted && isReliable) {
+      // Half a file must not look like a whole one.
+      await connection.close({ closeCode: INTERRUPTED_CODE, reason: 'the sender was interrupted' });
+      return;
+    }
+    const settled = Promise.all([...this.#tracks.values()].map((track) => track.end()));
+    const over = connection.closed.catch(() => {});
+    await Promise.race([settled, over, ...(isReliable ? [] : [delay(latencyMs + SETTLE_EXTRA_MS)])]);
+    await connection.close({ closeCode: 0, reason: 'end of media' });
+  }
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}
+
+/** All receivers of one sender. */
+export class Peers {
+  readonly #peers: Set<Peer> = new Set();
+  readonly #reporter: StatsReporter;
+  readonly #options: (key: TrackKey) => TrackOptions;
+  readonly #announced: TrackKey[];
+  readonly #latencyMs: number;
+  #firstReady: () => void = () => {};
+  /** Fulfilled when somebody is there. */
+  readonly first: Promise<void> = new Promise((resolve) => {
+    this.#firstReady = resolve;
+  });
+  #isFinishing = false;
+
+  /** @param announced Tracks that every peer gets at once, before there is media. */
+  constructor(
+    reporter: StatsReporter,
+    options: (key: TrackKey) => TrackOptions,
+    announced: readonly TrackKey[],
+    latencyMs: number,
+  ) {
+    this.#reporter = reporter;
+    this.#options = options;
+    this.#announced = [...announced];
+    this.#latencyMs = latencyMs;
+  }
+
+  get count(): number {
+    return this.#peers.size;
+  }
+
+  /** Bytes of a media frame that fit one source symbol towards everybody, or `byDefault`. */
+  symbolBytes(byDefault: number): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (const { connection } of this.#peers) least = Math.min(least, connection.maxSymbolBytes);
+    return Number.isFinite(least) ? least : byDefault;
+  }
+
+  /** What the slowest receiver's path carries, bit/s; 0 = not known. */
+  get targetBps(): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (const peer of this.#peers) least = Math.min(least, peer.targetBps);
+    return Number.isFinite(least) ? least : 0;
+  }
+
+  /** Serves one receiver until its connection ends. Rejects if it ended before the media did. */
+  async serve(connection: Connection): Promise<void> {
+    const peer = new Peer(connection, this.#options);
+    for (const key of this.#announced) peer.announce(key);
+    this.#peers.add(peer);
+    this.#reporter.add(peer.statsPeer);
+    refuseTracks(connection);
+    this.#firstReady();
+    try {
+      await connection.closed;
+      if (!this.#isFinishing) {
+        throw new TransportError(
+          'ERR_MILLRACE_PEER_CLOSED',
+          'the receiver closed before the end of the media',
+        );
+      }
+    } finally {
+      this.#peers.delete(peer);
+      this.#reporter.remove(peer.statsPeer, `sent to ${peer.statsPeer.name}:`);
+    }
+  }
+
+  /** Sends one media frame to everybody. A promise = a reliable track that wants a pause. */
+  send(key: TrackKey, unit: MediaUnit, arrivedUs: number): Promise<void> | undefined {
+    let wait: Promise<void> | undefined;
+    for (const peer of this.#peers) {
+      try {
+        const ready = peer.send(key, unit, arrivedUs);
+        if (ready !== undefined)
+          wait = wait === undefined ? ready : Promise.all([wait, ready]).then(() => {});
+      } catch (error) {
+        // A connection that ended in this very moment; `serve` learns why.
+        if (!(error instanceof TransportError && error.code === 'ERR_MILLRACE_CLOSED')) throw error;
+      }
+    }
+    return wait;
+  }
+
+  /** The media ended: everything settles, then every connection is closed. */
+  async finish(isInterrupted: boolean): Promise<void> {
+    this.#isFinishing = true;
+    await Promise.all([...this.#peers].map((peer) => peer.finish(isInterrupted, this.#latencyMs)));
+  }
+}
+
+/** A sender takes no media: two senders that call one another learn it at once. */
+function refuseTracks(connection: Connection): void {
+  void (async () => {
+    for await (const track of connection.incomingTracks) track.stop(0);
+  })().catch(() => {});
+}

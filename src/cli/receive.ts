@@ -1,0 +1,225 @@
+/**
+ * `millrace receive MILLRACE MEDIA`: one sender's media to stdout, a file or UDP, from the listener that is called or
+ * from the sender that calls. Source: DESIGN §5.
+ */
+import { BUSY_CODE, type Connection, type Frame, type IncomingTrack } from '../index.ts';
+import type { CliIo } from './cli.ts';
+import { statsPeer } from './counters.ts';
+import { readCredentials } from './credentials.ts';
+import { isBrokenPipe, UsageError } from './errors.ts';
+import { type MediaOutput, openOutput } from './media-output.ts';
+import type { CliOptions } from './option-values.ts';
+import { applyUriParameters, parseOptions } from './options.ts';
+import { PlayoutSchedule, systemClock } from './pace.ts';
+import { hasResource, NO_RESOURCE, runSession } from './session.ts';
+import { StatsReporter } from './stats.ts';
+import { isMillraceUri, type MediaUri, type MillraceUri, parseMediaUri, parseMillraceUri } from './uri.ts';
+
+/** What the arguments ask for. */
+interface ReceivePlan {
+  readonly uri: MillraceUri;
+  readonly media: MediaUri;
+  readonly options: CliOptions;
+}
+
+/** Reads the arguments after `receive`. */
+export function parseReceive(args: readonly string[]): ReceivePlan {
+  const { options, positionals } = parseOptions('receive', args);
+  const [source, sink] = positionals;
+  if (positionals.length !== 2 || source === undefined || sink === undefined) {
+    throw new UsageError(
+      'receive needs MILLRACE and one MEDIA: millrace receive millrace://:9000/live file:out.mpegts',
+    );
+  }
+  if (!isMillraceUri(source)) {
+    throw new UsageError(
+      'the first argument of receive is whom to receive from: write millrace receive millrace://:PORT MEDIA',
+    );
+  }
+  const uri = parseMillraceUri(source);
+  return { uri, media: parseMediaUri(sink), options: applyUriParameters(options, uri.parameters) };
+}
+
+/** Runs the command. Resolves when the sender is done; rejects with what ended it. */
+export async function runReceive(args: readonly string[], io: CliIo): Promise<void> {
+  const plan = parseReceive(args);
+  const { uri, media, options } = plan;
+  const credentials = readCredentials(uri, options, io.env);
+  const reporter = new StatsReporter(io.stderr, options.stats, options.statsJson);
+  const session = new AbortController();
+  io.onSignal(() => session.abort());
+  const note = (line: string): void => reporter.note(line);
+  let isBusy = false;
+  try {
+    await runSession(
+      {
+        uri,
+        options,
+        credentials,
+        startBitrate: options.startBitrate,
+        admit: (request) => {
+          if (!hasResource(uri, request)) return NO_RESOURCE;
+          return isBusy ? { reject: { code: BUSY_CODE, reason: 'there is a publisher already' } } : true;
+        },
+        note,
+        signal: session.signal,
+      },
+      async (connection) => {
+        if (isBusy) {
+          await connection.close({ closeCode: BUSY_CODE, reason: 'there is a publisher already' });
+          return false;
+        }
+        isBusy = true;
+        try {
+          const output = await openOutput(media, { framing: options.framing, stdout: io.stdout, note });
+          await new Reception(plan, connection, output, reporter).run(session.signal);
+        } catch (error) {
+          await connection.close({ closeCode: 1, reason: 'the receiver failed' });
+          throw error;
+        } finally {
+          isBusy = false;
+        }
+        return media.kind !== 'udp' && media.kind !== 'rtp';
+      },
+    );
+  } catch (error) {
+    if (!isBrokenPipe(error)) throw error;
+  } finally {
+    await reporter.close();
+  }
+}
+
+/** One sender's media on its way to one output. */
+class Reception {
+  readonly #plan: ReceivePlan;
+  readonly #connection: Connection;
+  readonly #output: MediaOutput;
+  readonly #reporter: StatsReporter;
+  readonly #tracks: Promise<void>[] = [];
+  #trackCount = 0;
+  #skipped = 0;
+  #written = 0;
+  #isWhole = true;
+  #failure: unknown;
+
+  constructor(plan: ReceivePlan, connection: Connection, output: MediaOutput, reporter: StatsReporter) {
+    this.#plan = plan;
+    this.#connection = connection;
+    this.#output = output;
+    this.#reporter = reporter;
+  }
+
+  /** Resolves after a clean end; rejects when the connection or the output failed. The output is finished either way. */
+  async run(signal: AbortSignal): Promise<void> {
+    const connection = this.#connection;
+    const peer = statsPeer(connection, 'receive');
+    this.#reporter.add(peer);
+    const close = (): void => void connection.close({ closeCode: 0, reason: 'the receiver was stopped' });
+    signal.addEventListener('abort', close, { once: true });
+    if (signal.aborted) close();
+    let isClean = false;
+    try {
+      const accepting = this.#accept();
+      await connection.closed;
+      await accepting;
+      isClean = !signal.aborted;
+    } catch (error) {
+      this.#failure ??= error;
+    } finally {
+      signal.removeEventListener('abort', close);
+    }
+    await Promise.all(this.#tracks);
+    this.#reporter.remove(peer, `received from ${peer.name}:`);
+    await this.#finish(isClean, connection.stats().framesReceived);
+  }
+
+  async #finish(isClean: boolean, frames: { readonly late: number; readonly lost: number }): Promise<void> {
+    const isComplete =
+      isClean &&
+      this.#failure === undefined &&
+      this.#isWhole &&
+      this.#skipped === 0 &&
+      frames.late + frames.lost === 0 &&
+      this.#written > 0;
+    try {
+      await this.#output.finish(isComplete);
+    } catch (error) {
+      this.#failure ??= error;
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  async #accept(): Promise<void> {
+    for await (const track of this.#connection.incomingTracks) {
+      if (!this.#isWanted(track)) {
+        this.#reporter.note(
+          `track ${nameOf(track)} is not written: choose with --track, or take all with --framing record`,
+        );
+        track.stop(0);
+        continue;
+      }
+      const number = this.#trackCount++;
+      this.#tracks.push(this.#copy(track, numberOf(track, number)));
+    }
+  }
+
+  #isWanted(track: IncomingTrack): boolean {
+    const { options } = this.#plan;
+    const wanted = options.track;
+    if (wanted !== undefined)
+      return track.metadata.label === wanted && (options.framing === 'record' || this.#trackCount === 0);
+    return options.framing === 'record' ? this.#trackCount < 256 : this.#trackCount === 0;
+  }
+
+  async #copy(track: IncomingTrack, number: number): Promise<void> {
+    const playout = this.#playoutOf(track);
+    try {
+      for await (const frame of track) {
+        this.#skipped += frame.skipped;
+        if (playout !== undefined) await waitFor(playout, frame);
+        const wait = this.#output.write({
+          data: frame.data,
+          timestampUs: frame.timestamp,
+          keyFrame: frame.keyFrame,
+          discardable: frame.discardable,
+          track: number,
+          sequence: frame.frameId,
+        });
+        this.#written++;
+        if (wait !== undefined) await wait;
+      }
+      if (!track.isComplete) this.#isWhole = false;
+    } catch (error) {
+      // The connection's own failure is told by `closed`; an output that failed ends the connection.
+      this.#isWhole = false;
+      this.#failure ??= error;
+      await this.#connection.close({ closeCode: 1, reason: 'the receiver could not write' });
+    }
+  }
+
+  /** Smooth output unless it is asked for, or is natural, to write at once. Files have no time. */
+  #playoutOf(track: IncomingTrack): PlayoutSchedule | undefined {
+    const { media, options } = this.#plan;
+    const isDatagrams = media.kind === 'udp' || media.kind === 'rtp';
+    const delivery = options.delivery ?? (isDatagrams ? 'timed' : 'asap');
+    if (delivery === 'asap' || !Number.isFinite(track.latency)) return undefined;
+    return new PlayoutSchedule(track.latency * 1000);
+  }
+}
+
+const NEVER_ABORTED: AbortSignal = new AbortController().signal;
+
+function waitFor(playout: PlayoutSchedule, frame: Frame): Promise<void> {
+  return systemClock.waitUntil(playout.dueUs(frame.timestamp, systemClock.nowUs()), NEVER_ABORTED);
+}
+
+/** The number in a record header: the sender's own where it sends records, else the order of arrival. */
+function numberOf(track: IncomingTrack, byDefault: number): number {
+  const own = track.metadata.record;
+  return typeof own === 'number' && Number.isInteger(own) && own >= 0 && own < 256 ? own : byDefault;
+}
+
+function nameOf(track: IncomingTrack): string {
+  const { label } = track.metadata;
+  return typeof label === 'string' ? `'${label}'` : `${track.id} (${track.kind})`;
+}

@@ -1,0 +1,215 @@
+/**
+ * `millrace send MEDIA... MILLRACE`: each MEDIA is one track, sent to the listener that is called or to everybody who
+ * calls. Source: DESIGN §5.
+ */
+import { BUSY_CODE, type CallRequest, type Connection, type TrackOptions, type Verdict } from '../index.ts';
+import type { CliIo } from './cli.ts';
+import { readCredentials } from './credentials.ts';
+import { UsageError } from './errors.ts';
+import type { MediaUnit } from './framing.ts';
+import { checkInput, type InputContext, runInput } from './media-input.ts';
+import type { CliOptions } from './option-values.ts';
+import { applyUriParameters, parseOptions } from './options.ts';
+import { systemClock } from './pace.ts';
+import { Peers, type TrackKey } from './peers.ts';
+import { hasResource, NO_RESOURCE, runSession } from './session.ts';
+import { StatsReporter } from './stats.ts';
+import { TEST_BITRATE_DEFAULT } from './test-media.ts';
+import { isMillraceUri, type MediaUri, type MillraceUri, parseMediaUri, parseMillraceUri } from './uri.ts';
+
+const LATENCY_MS = 120;
+const TIMEOUT_MS = 5_000;
+const PEERS_MAX = 32;
+/** Where paths begin: six packets of MPEG-TS fit a datagram of 1200 bytes. */
+const SYMBOL_BYTES = 1128;
+/** On a reliable track nothing is gained by small media frames: 348 packets of MPEG-TS. */
+const RELIABLE_FRAME_BYTES = 65_424;
+const INPUTS_MAX = 16;
+
+/** What the arguments ask for. */
+interface SendPlan {
+  readonly media: readonly MediaUri[];
+  readonly uri: MillraceUri;
+  readonly options: CliOptions;
+}
+
+/** Reads the arguments after `send`. */
+export function parseSend(args: readonly string[]): SendPlan {
+  const { options, positionals } = parseOptions('send', args);
+  const target = positionals.at(-1);
+  if (positionals.length < 2 || target === undefined) {
+    throw new UsageError(
+      'send needs MEDIA and MILLRACE: millrace send file:clip.mpegts millrace://HOST:9000/live',
+    );
+  }
+  if (!isMillraceUri(target)) {
+    throw new UsageError(
+      'the last argument of send is where to send: write millrace send MEDIA... millrace://HOST:PORT',
+    );
+  }
+  const media = positionals.slice(0, -1).map((text) => parseMediaUri(text));
+  if (media.length > INPUTS_MAX) throw new UsageError(`send takes at most ${INPUTS_MAX} MEDIA`);
+  if (media.filter(({ kind }) => kind === 'stdio').length > 1)
+    throw new UsageError('send can read stdin (-) once');
+  const uri = parseMillraceUri(target);
+  return { media, uri, options: applyUriParameters(options, uri.parameters) };
+}
+
+/** Runs the command. Resolves when everything has settled; rejects with what ended it. */
+export async function runSend(args: readonly string[], io: CliIo): Promise<void> {
+  const plan = parseSend(args);
+  const { media, uri, options } = plan;
+  const credentials = readCredentials(uri, options, io.env);
+  for (const source of media) await checkInput(source, options);
+  const reporter = new StatsReporter(io.stderr, options.stats, options.statsJson);
+  const isReliable = options.pace === 'off';
+  const latencyMs = isReliable ? Number.POSITIVE_INFINITY : (options.latency ?? LATENCY_MS);
+  const peers = new Peers(
+    reporter,
+    (key) => trackOptions(plan, key, latencyMs),
+    announcedTracks(plan),
+    latencyMs,
+  );
+  const inputs = new AbortController();
+  const session = new AbortController();
+  io.onSignal(() => inputs.abort());
+  const abortSession = (): void => session.abort();
+  try {
+    const serving = runSession(
+      {
+        uri,
+        options,
+        credentials,
+        startBitrate: startBitrate(plan),
+        admit: (request) => admit(plan, peers, request),
+        note: (line) => reporter.note(line),
+        signal: session.signal,
+      },
+      (connection) => serve(plan, peers, connection, (line) => reporter.note(line)),
+    );
+    const sending = sendAll(plan, io, peers, inputs.signal).finally(abortSession);
+    // A session that fails ends the inputs; inputs that end, or fail, end the session.
+    serving.then(undefined, () => inputs.abort());
+    await Promise.all([sending, serving]);
+  } finally {
+    inputs.abort();
+    session.abort();
+    await reporter.close();
+  }
+}
+
+/** True = the session is over. A listening sender outlives each of its receivers. */
+async function serve(
+  { uri, options }: SendPlan,
+  peers: Peers,
+  connection: Connection,
+  note: (line: string) => void,
+): Promise<boolean> {
+  const isCall = uri.mode === 'call';
+  const maxPeers = options.pace === 'off' ? 1 : (options.maxPeers ?? PEERS_MAX);
+  if (!isCall && peers.count >= maxPeers) {
+    await connection.close({ closeCode: BUSY_CODE, reason: 'as many receivers as --max-peers allows' });
+    return false;
+  }
+  try {
+    await peers.serve(connection);
+    return isCall;
+  } catch (error) {
+    if (isCall || options.pace === 'off') throw error;
+    note(`receiver left: ${(error as Error).message}`);
+    return false;
+  }
+}
+
+function admit({ uri, options }: SendPlan, peers: Peers, request: CallRequest): Verdict {
+  if (!hasResource(uri, request)) return NO_RESOURCE;
+  const maxPeers = options.pace === 'off' ? 1 : (options.maxPeers ?? PEERS_MAX);
+  if (peers.count < maxPeers) return true;
+  return { reject: { code: BUSY_CODE, reason: 'as many receivers as --max-peers allows' } };
+}
+
+/** Runs every input to its end, then waits until everything has settled. */
+async function sendAll(plan: SendPlan, io: CliIo, peers: Peers, signal: AbortSignal): Promise<void> {
+  const { media, options } = plan;
+  const isReliable = options.pace === 'off';
+  const startUs = systemClock.nowUs();
+  const context: InputContext = {
+    framing: options.framing,
+    bitrate: options.bitrate,
+    pace: options.pace,
+    frameBytes: () => (isReliable ? RELIABLE_FRAME_BYTES : peers.symbolBytes(SYMBOL_BYTES)),
+    targetBps: () => peers.targetBps / media.length,
+    stdin: io.stdin,
+    clock: systemClock,
+    signal,
+  };
+  const inputs = media.map(async (source, input) => {
+    await whenWanted(source, options, peers, signal);
+    await runInput(source, context, (unit: MediaUnit) =>
+      peers.send({ input, track: unit.track }, unit, systemClock.nowUs() - startUs),
+    );
+  });
+  try {
+    await Promise.all(inputs);
+  } catch (error) {
+    await peers.finish(true);
+    throw error;
+  }
+  await peers.finish(signal.aborted);
+}
+
+/**
+ * Files wait for the first receiver. So does stdin for a while, or its beginning would be lost while a call is set up;
+ * then it is read whether anybody is there or not, as UDP is from the start.
+ */
+async function whenWanted(
+  source: MediaUri,
+  options: CliOptions,
+  peers: Peers,
+  signal: AbortSignal,
+): Promise<void> {
+  if (source.kind === 'udp' || source.kind === 'rtp') return;
+  const isLive = source.kind === 'stdio' && options.pace === undefined;
+  const waitMs = options.timeout ?? TIMEOUT_MS;
+  const patience = isLive ? [systemClock.waitUntil(systemClock.nowUs() + waitMs * 1000, signal)] : [];
+  await Promise.race([peers.first, aborted(signal), ...patience]);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
+
+/** Tracks that are there before their media: all but those of `record`, whose numbers are in the pipe. */
+function announcedTracks({ media, options }: SendPlan): TrackKey[] {
+  return options.framing === 'record' ? [] : media.map((_, input) => ({ input, track: 0 }));
+}
+
+function trackOptions({ media, options }: SendPlan, key: TrackKey, latencyMs: number): TrackOptions {
+  const label = media[key.input]?.label ?? '';
+  const kind = options.kind ?? kindOf(label);
+  const metadata: Record<string, unknown> = {};
+  if (label !== '') metadata.label = label;
+  if (options.framing === 'record') metadata.record = key.track;
+  return {
+    kind,
+    latency: latencyMs,
+    metadata,
+    delivery: options.delivery ?? 'asap',
+    order: options.order ?? 'send',
+  };
+}
+
+function kindOf(label: string): 'video' | 'audio' | 'data' {
+  if (/^audio/i.test(label)) return 'audio';
+  return /^data/i.test(label) ? 'data' : 'video';
+}
+
+/** Where rate control begins: at the rate of the media where that is known, at 4 Mbit/s where media is likely. */
+function startBitrate({ media, options }: SendPlan): number | undefined {
+  if (options.bitrate !== undefined) return options.bitrate;
+  const isMedia = media.some(
+    ({ kind }) => kind === 'test' || (options.framing !== 'raw' && (kind === 'file' || kind === 'stdio')),
+  );
+  return isMedia || options.framing === 'ts' ? TEST_BITRATE_DEFAULT : undefined;
+}

@@ -1,0 +1,199 @@
+/**
+ * One end of a connection as a pure state machine: the five methods, and what an application calls.
+ * The parts live in state.ts; transmit.ts, receive.ts and lifecycle.ts do the work. Source: STYLE §1, RFC 9000.
+ */
+import { TransportError } from '../base/errors.ts';
+import type { Micros, PathId, Protocol } from '../base/protocol.ts';
+import type { Handshake } from '../crypto/handshake.ts';
+import type { StreamSet } from '../stream/set.ts';
+import type { TrackSender } from '../track/send.ts';
+import type { TrackSet } from '../track/set.ts';
+import { isLongHeader, PacketHeader, VERSION, versionOf } from '../wire/header.ts';
+import type { Parameters } from '../wire/parameters.ts';
+import { Bitrate } from './bitrate.ts';
+import type { DatagramQueue } from './datagrams.ts';
+import type { ConnectionEvent } from './events.ts';
+import { Lifecycle } from './lifecycle.ts';
+import type { ConnectionOptions } from './options.ts';
+import { Receiver } from './receive.ts';
+import { ConnectionState } from './state.ts';
+import { Timer } from './timers.ts';
+import { Transmitter } from './transmit.ts';
+
+export class Connection implements Protocol<ConnectionEvent> {
+  /** Its place in the endpoint; part of its connection ID. */
+  readonly slot: number;
+  readonly #state: ConnectionState;
+  readonly #transmitter: Transmitter;
+  readonly #receiver: Receiver;
+  readonly #lifecycle: Lifecycle;
+  readonly #bitrate: Bitrate;
+  /** The path that datagrams leave on. */
+  path: PathId;
+
+  constructor(options: ConnectionOptions, slot = 0) {
+    this.slot = slot;
+    this.path = options.path;
+    const state = new ConnectionState(options);
+    this.#state = state;
+    this.#transmitter = new Transmitter(state);
+    this.#lifecycle = new Lifecycle(state, (now) => this.#receiver.onKeys(now));
+    this.#receiver = new Receiver(state, this.#lifecycle);
+    this.#bitrate = new Bitrate(state);
+  }
+
+  handleDatagram(datagram: Uint8Array, _path: PathId, now: Micros): void {
+    const { close, counters } = this.#state;
+    if (close.phase === 'closed') return;
+    if (isLongHeader(datagram) && versionOf(datagram) === 0) {
+      this.#onVersionNegotiation(datagram, now);
+      return;
+    }
+    counters.datagramsReceived++;
+    counters.bytesReceived += datagram.length;
+    this.#receiver.packets(datagram, now);
+    this.#followDatagramSize();
+    this.#bitrate.update(now);
+  }
+
+  /** A size probe was answered, or a black hole noticed: what is built from now on has the new size. */
+  #followDatagramSize(): void {
+    const { path, prober, pacer, control } = this.#state;
+    if (path.datagramBytes === prober.currentBytes) return;
+    path.datagramBytes = prober.currentBytes;
+    pacer.setPacketBytes(prober.currentBytes);
+    control.announceSize(prober.currentBytes);
+  }
+
+  handleTimeout(now: Micros): void {
+    const state = this.#state;
+    state.timers.take(Timer.PACING, now);
+    this.#lifecycle.onTimeout(now);
+    if (state.close.phase !== 'open') return;
+    state.handshake?.onTimeout(now);
+    state.recovery.onTimeout(now);
+    state.streams.handleTimeout(now);
+    state.tracks.handleTimeout(now);
+    this.#followDatagramSize();
+    this.#bitrate.update(now);
+  }
+
+  pollTransmit(out: Uint8Array, now: Micros): number {
+    return this.#transmitter.write(out, now);
+  }
+
+  pollTimeout(): Micros {
+    const { timers, close, handshake, recovery, received, streams, tracks, keys } = this.#state;
+    let next = timers.next;
+    if (close.phase !== 'open') return next;
+    if (handshake !== undefined) next = Math.min(next, handshake.nextDeadline());
+    if (keys !== undefined) next = Math.min(next, received.ackDueAt());
+    return Math.min(next, recovery.nextDeadline(), streams.nextDeadline(), tracks.nextDeadline());
+  }
+
+  pollEvent(): ConnectionEvent | undefined {
+    return this.#state.events.shift();
+  }
+
+  /** True until TLS is done. */
+  get isHandshaking(): boolean {
+    return this.#state.keys === undefined && this.#state.close.phase === 'open';
+  }
+
+  /** True when the endpoint may forget it. */
+  get isDrained(): boolean {
+    return this.#state.close.phase === 'closed';
+  }
+
+  /** True until either side closes. */
+  get isOpen(): boolean {
+    return this.#state.close.phase === 'open';
+  }
+
+  get tracks(): TrackSet {
+    return this.#state.tracks;
+  }
+
+  get streams(): StreamSet {
+    return this.#state.streams;
+  }
+
+  get datagrams(): DatagramQueue {
+    return this.#state.datagrams;
+  }
+
+  /** The parts, for statistics. */
+  get state(): Readonly<ConnectionState> {
+    return this.#state;
+  }
+
+  /** What the peer announced, once known. */
+  get remoteParameters(): Readonly<Parameters> | undefined {
+    return this.#state.remoteParameters;
+  }
+
+  /** Largest media frame that travels in one symbol, bytes: what a gateway may bundle. */
+  get maxSymbolBytes(): number {
+    return this.#state.path.maxPayloadBytes;
+  }
+
+  /** Server: gives TLS to a caller whose `incoming` event was seen. */
+  attachHandshake(handshake: Handshake, now: Micros): void {
+    this.#lifecycle.attachHandshake(handshake, now);
+  }
+
+  /** TLS has moved (`Handshake.onProgress`). */
+  handshakeProgress(now: Micros): void {
+    this.#lifecycle.onHandshakeMoved(now);
+  }
+
+  /** True if the datagram begins with an Initial packet that opens with this connection's keys. */
+  canOpenInitial(datagram: Uint8Array): boolean {
+    const header = new PacketHeader();
+    return (
+      header.parse(datagram, 0, datagram.length) === 0 &&
+      this.#state.handshake?.canOpen(datagram, header) === true
+    );
+  }
+
+  /** Ends the connection. The peer is told; `closed` follows when it has confirmed, or after a few repetitions. */
+  close(isApplication: boolean, errorCode: number, reason: string, now: Micros): void {
+    this.#lifecycle.close({ isApplication, errorCode, reason }, now);
+  }
+
+  /** What a live track's encoder may produce now, bits per second. */
+  targetOf(track: TrackSender): number {
+    return this.#bitrate.targetOf(track);
+  }
+
+  /** What the application asks for has changed (a frame was sent): the pacer must know. */
+  onMediaQueued(track: TrackSender, now: Micros): void {
+    this.#bitrate.onMediaQueued(track, now);
+  }
+
+  /** RFC 8999 §6: believed only before anything else was, and only if our version is not offered. */
+  #onVersionNegotiation(datagram: Uint8Array, now: Micros): void {
+    const { options, handshake, close } = this.#state;
+    if (
+      options.isServer ||
+      close.phase !== 'open' ||
+      handshake === undefined ||
+      handshake.remoteId !== undefined
+    )
+      return;
+    const versionsAt = 7 + (datagram[5] as number) + (datagram[6 + (datagram[5] as number)] as number);
+    for (let at = versionsAt; at + 4 <= datagram.length; at += 4) {
+      const view = datagram.subarray(at - 1);
+      if (versionOf(padded(view)) === VERSION) return;
+    }
+    const text = 'the peer speaks no version of this protocol that we know; update the older of the two ends';
+    this.#lifecycle.giveUp(new TransportError('ERR_MILLRACE_VERSION', text), now);
+  }
+}
+
+/** `versionOf` reads bytes 1..4 of at least 7. */
+function padded(view: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(7);
+  copy.set(view.subarray(0, 7));
+  return copy;
+}

@@ -1,0 +1,81 @@
+/**
+ * Control frames of the connection itself: HANDSHAKE_DONE, DATAGRAM_SIZE, PATH_RESPONSE, PING. Each is sent until
+ * acknowledged where its loss would matter. Source: RFC 9000 §13.3.
+ */
+import type { Writer } from '../base/bytes.ts';
+import { writeControlFrame, writeDatagramSize, writePathFrame } from '../wire/control.ts';
+import { type FrameSource, type PacketRecord, TokenKind } from '../wire/frame-source.ts';
+import { FrameType } from '../wire/frame-types.ts';
+
+/** PATH_CHALLENGEs waiting for an answer; older ones are forgotten. */
+const RESPONSES_MAX = 4;
+
+export class ControlFrames implements FrameSource {
+  #isDonePending = false;
+  #isPingPending = false;
+  #sizePending = 0;
+  #sizeSent = 0;
+  readonly #responses: Uint8Array[] = [];
+  /** Packets of exactly this size may leave out Length: the peer knows it (docs/wire-format.md §1.2). */
+  announcedBytes: number;
+
+  constructor(announcedBytes: number) {
+    this.announcedBytes = announcedBytes;
+  }
+
+  sendHandshakeDone(): void {
+    this.#isDonePending = true;
+  }
+
+  /** Asks for an answer: keep-alive, probe timeout. */
+  sendPing(): void {
+    this.#isPingPending = true;
+  }
+
+  announceSize(bytes: number): void {
+    this.#sizePending = bytes;
+    this.#sizeSent = bytes;
+  }
+
+  respond(data: Uint8Array): void {
+    if (this.#responses.length >= RESPONSES_MAX) this.#responses.shift();
+    this.#responses.push(data.slice());
+  }
+
+  wantsToSend(): boolean {
+    return this.#isDonePending || this.#isPingPending || this.#sizePending > 0 || this.#responses.length > 0;
+  }
+
+  writeFrames(writer: Writer, record: PacketRecord): boolean {
+    const before = writer.at;
+    if (this.#isDonePending && writer.room >= 1) {
+      writeControlFrame(writer, FrameType.HANDSHAKE_DONE);
+      record.note(TokenKind.CONTROL, FrameType.HANDSHAKE_DONE, 0, 0);
+      this.#isDonePending = false;
+    }
+    if (this.#sizePending > 0 && writer.room >= 3) {
+      writeDatagramSize(writer, this.#sizePending);
+      record.note(TokenKind.CONTROL, FrameType.DATAGRAM_SIZE, this.#sizePending, 0);
+      this.#sizePending = 0;
+    }
+    while (this.#responses.length > 0 && writer.room >= 9) {
+      writePathFrame(writer, FrameType.PATH_RESPONSE, this.#responses.shift() as Uint8Array);
+    }
+    if (this.#isPingPending && writer.room >= 1) {
+      writeControlFrame(writer, FrameType.PING);
+      this.#isPingPending = false;
+    }
+    return writer.at > before;
+  }
+
+  onAcked(type: number, value: number): void {
+    if (type === FrameType.DATAGRAM_SIZE && value === this.#sizeSent) this.announcedBytes = value;
+  }
+
+  onLost(type: number, value: number): void {
+    if (type === FrameType.HANDSHAKE_DONE) this.#isDonePending = true;
+    else if (type === FrameType.DATAGRAM_SIZE && value === this.#sizeSent && this.announcedBytes !== value) {
+      this.#sizePending = value;
+    }
+  }
+}

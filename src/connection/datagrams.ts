@@ -1,0 +1,97 @@
+/**
+ * App datagrams: unreliable messages that fit one packet, with a time to live. In: messages. Out: DATAGRAM frames,
+ * and for each message what became of it. Source: RFC 9221; W3C WebTransport (outgoingMaxAge).
+ */
+import type { Writer } from '../base/bytes.ts';
+import type { Micros } from '../base/protocol.ts';
+import {
+  type Activate,
+  type PacketRecord,
+  type Sender,
+  TokenKind,
+  type TokenOwner,
+} from '../wire/frame-source.ts';
+import { datagramFrameSize, writeDatagramFrame } from '../wire/stream.ts';
+
+/** Bytes waiting; beyond it the oldest are dropped. */
+export const DATAGRAM_QUEUE_BYTES_MAX = 1_048_576;
+/** Messages waiting for the application of the receiving end. */
+export const INCOMING_DATAGRAMS_MAX = 1024;
+
+/** What became of a message. */
+export type DatagramOutcome = 'acknowledged' | 'lost' | 'expired' | 'dropped';
+
+interface QueuedDatagram {
+  readonly id: number;
+  readonly bytes: Uint8Array;
+  readonly expiresAtUs: Micros;
+}
+
+/** Called once per message. */
+export type DatagramSettled = (id: number, outcome: DatagramOutcome) => void;
+
+export class DatagramQueue implements Sender, TokenOwner {
+  readonly sendOrder: number;
+  readonly weight = 1;
+  readonly #queue: QueuedDatagram[] = [];
+  readonly #activate: Activate;
+  readonly #settled: DatagramSettled;
+  #queuedBytes = 0;
+  #nextId = 0;
+  #isEnded = false;
+
+  constructor(sendOrder: number, activate: Activate, settled: DatagramSettled) {
+    this.sendOrder = sendOrder;
+    this.#activate = activate;
+    this.#settled = settled;
+  }
+
+  /** Queues a copy. The caller has checked that it fits one packet. Returns its id. */
+  send(bytes: Uint8Array, timeToLiveUs: Micros, now: Micros): number {
+    const id = this.#nextId++;
+    this.#queue.push({ id, bytes: bytes.slice(), expiresAtUs: now + timeToLiveUs });
+    this.#queuedBytes += bytes.length;
+    while (this.#queuedBytes > DATAGRAM_QUEUE_BYTES_MAX) this.#drop('dropped');
+    this.#activate(this);
+    return id;
+  }
+
+  /** Settles everything that waits as dropped: the connection is over. */
+  end(): void {
+    this.#isEnded = true;
+    while (this.#queue.length > 0) this.#drop('dropped');
+  }
+
+  hasData(now: Micros): boolean {
+    while (this.#queue.length > 0 && (this.#queue[0] as QueuedDatagram).expiresAtUs <= now)
+      this.#drop('expired');
+    return this.#queue.length > 0;
+  }
+
+  writeFrame(writer: Writer, record: PacketRecord, now: Micros): number {
+    if (!this.hasData(now)) return 0;
+    const next = this.#queue[0] as QueuedDatagram;
+    const size = datagramFrameSize(next.bytes.length);
+    if (size > writer.room) return 0;
+    writeDatagramFrame(writer, next.bytes);
+    record.note(TokenKind.DATAGRAM, next.id, 0, 0);
+    this.#queue.shift();
+    this.#queuedBytes -= next.bytes.length;
+    return size;
+  }
+
+  onAcked(id: number): void {
+    if (!this.#isEnded) this.#settled(id, 'acknowledged');
+  }
+
+  onLost(id: number): void {
+    if (!this.#isEnded) this.#settled(id, 'lost');
+  }
+
+  #drop(outcome: DatagramOutcome): void {
+    const oldest = this.#queue.shift();
+    if (oldest === undefined) return;
+    this.#queuedBytes -= oldest.bytes.length;
+    this.#settled(oldest.id, outcome);
+  }
+}

@@ -1,0 +1,300 @@
+/**
+ * Everything that exists only until the handshake is confirmed: the Initial packet number space, PARAMETERS, the TLS
+ * bytes in CRYPTO frames. In: sealed Initial packets, progress of TLS. Out: Initial packets, the peer's parameters, the
+ * secrets of the 1-RTT keys. Source: DESIGN D2; RFC 9000 §7, RFC 9001 §5.2; docs/wire-format.md §2.
+ */
+import { concatBytes, Reader, varintSize, Writer } from '../base/bytes.ts';
+import { WireError } from '../base/errors.ts';
+import { type Micros, NEVER } from '../base/protocol.ts';
+import type { Handshake } from '../crypto/handshake.ts';
+import { type PacketProtection, TAG_BYTES } from '../crypto/protection.ts';
+import { LossRecovery } from '../recovery/loss-recovery.ts';
+import { ReceivedPackets } from '../recovery/received-packets.ts';
+import type { RttEstimator } from '../recovery/rtt.ts';
+import { PacketFlag } from '../recovery/sent-packets.ts';
+import { AckFrame } from '../wire/ack.ts';
+import { type CloseFrame, encodeText, REASON_BYTES_MAX, readClose, writeClose } from '../wire/control.ts';
+import { TOKEN_KINDS, TokenKind, type TokenOwner } from '../wire/frame-source.ts';
+import { FrameType } from '../wire/frame-types.ts';
+import {
+  DATAGRAM_BYTES_MIN,
+  decodePacketNumber,
+  initialHeaderBytes,
+  type PacketHeader,
+  patchLength,
+  VERSION,
+  writeInitialHeader,
+} from '../wire/header.ts';
+import { encodeParameters, type Parameters, parseParameters } from '../wire/parameters.ts';
+import { CryptoFrame } from '../wire/stream.ts';
+import { CryptoReceive, CryptoSend } from './crypto-stream.ts';
+import type { ConnectionOptions } from './options.ts';
+
+/** A last flight up to this size is repeated in every datagram; a larger one (client certificates) when lost. */
+const REPEATED_FLIGHT_BYTES_MAX = 400;
+const NO_TOKEN: Uint8Array = new Uint8Array(0);
+
+/** What an Initial packet did to the connection. */
+export const InitialResult = { OK: 0, AUTHENTICATION: -1, DUPLICATE: -2 } as const;
+
+export class HandshakePhase {
+  readonly recovery: LossRecovery;
+  readonly #received: ReceivedPackets = new ReceivedPackets(0);
+  readonly #options: ConnectionOptions;
+  readonly #sealer: PacketProtection;
+  readonly #opener: PacketProtection;
+  readonly #send: CryptoSend = new CryptoSend();
+  readonly #receive: CryptoReceive = new CryptoReceive();
+  readonly #localParameters: Uint8Array;
+  #remoteParameterBytes: Uint8Array | undefined;
+  readonly #reader: Reader = new Reader();
+  readonly #writer: Writer = new Writer();
+  readonly #ack: AckFrame = new AckFrame();
+  readonly #crypto: CryptoFrame = new CryptoFrame();
+  #handshake: Handshake | undefined;
+  #isParametersPending = true;
+  #isPingPending = false;
+  #flightAt = 0;
+  /** The peer's parameters, once they have come. */
+  remoteParameters: Parameters | undefined;
+  /** The peer's connection ID as its packets say; undefined before the first. */
+  remoteId: Uint8Array | undefined;
+  /** A close the peer sent in an Initial packet. */
+  closed: CloseFrame | undefined;
+
+  constructor(options: ConnectionOptions, rtt: RttEstimator) {
+    this.#options = options;
+    const { client, server } = options.crypto.initialSecrets(options.originalId);
+    this.#sealer = options.crypto.protection(options.isServer ? server : client);
+    this.#opener = options.crypto.protection(options.isServer ? client : server);
+    const owners: TokenOwner[] = new Array<TokenOwner>(TOKEN_KINDS).fill(this.#received);
+    owners[TokenKind.CRYPTO] = this.#send;
+    owners[TokenKind.PARAMETERS] = this.#parametersOwner;
+    this.recovery = new LossRecovery({ rtt, owners, isAdaptive: false });
+    this.#localParameters = encodeParameters(options.parameters);
+    if (options.isServer) this.remoteId = options.remoteId;
+    if (options.handshake !== undefined) this.attach(options.handshake);
+  }
+
+  readonly #parametersOwner: TokenOwner = {
+    onAcked: () => {
+      this.#isParametersPending = false;
+    },
+    onLost: () => {
+      this.#isParametersPending = true;
+    },
+  };
+
+  get handshake(): Handshake | undefined {
+    return this.#handshake;
+  }
+
+  /** Gives the TLS side; what has come for it is fed at once. */
+  attach(handshake: Handshake): void {
+    this.#handshake = handshake;
+    this.progress();
+  }
+
+  /** Moves bytes between TLS and the CRYPTO stream, both ways. Call after every packet and whenever TLS has moved. */
+  progress(): void {
+    const handshake = this.#handshake;
+    if (handshake === undefined) return;
+    if (this.remoteParameters !== undefined) {
+      for (let bytes = this.#receive.read(); bytes !== undefined; bytes = this.#receive.read()) {
+        this.#flightAt = this.#send.length;
+        handshake.receive(bytes);
+      }
+    }
+    for (let bytes = handshake.read(); bytes !== undefined; bytes = handshake.read())
+      this.#send.append(bytes);
+  }
+
+  /** True if an Initial packet would carry something. @param isKeyed The client has its 1-RTT keys. */
+  wantsToSend(now: Micros, isKeyed: boolean): boolean {
+    if (this.#isParametersPending || this.#isPingPending || this.#send.hasPending) return true;
+    if (isKeyed && !this.#options.isServer) return false;
+    return this.#received.ackDueAt() <= now;
+  }
+
+  /** Queues the client's last flight again: it goes out in front of every datagram until the server answers. */
+  repeatLastFlight(): void {
+    if (this.#send.length - this.#flightAt <= REPEATED_FLIGHT_BYTES_MAX)
+      this.#send.repeatFrom(this.#flightAt);
+  }
+
+  /** Bytes the repeated last flight takes from every datagram until the handshake is confirmed, 0 if it is not small. */
+  get repeatedBytes(): number {
+    const flight = this.#send.length - this.#flightAt;
+    if (flight > REPEATED_FLIGHT_BYTES_MAX) return 0;
+    return this.#headerBytes() + TAG_BYTES + flight + 16;
+  }
+
+  #headerBytes(): number {
+    return initialHeaderBytes(this.remoteId ?? this.#options.remoteId, this.#options.localId, NO_TOKEN);
+  }
+
+  /**
+   * Writes one Initial packet at `out[0)`.
+   * @param padTo The packet is padded to this size at least (0: another packet follows and is padded).
+   * @param close Sent instead of everything else.
+   * @returns Bytes written; 0 = nothing to say.
+   */
+  write(out: Uint8Array, limit: number, padTo: number, close: CloseFrame | undefined, now: Micros): number {
+    const headerBytes = this.#headerBytes();
+    if (!this.recovery.canSend() || limit < headerBytes + TAG_BYTES + 64) return 0;
+    const packetNumber = this.recovery.begin();
+    const writer = this.#writer.reset(out, 0, limit - TAG_BYTES);
+    const lengthAt = writeInitialHeader(
+      writer,
+      this.remoteId ?? this.#options.remoteId,
+      this.#options.localId,
+      NO_TOKEN,
+      packetNumber,
+    );
+    const isEliciting =
+      close === undefined ? this.#writeFrames(writer, now) : this.#writeClose(writer, close);
+    if (writer.at === headerBytes) {
+      this.recovery.cancel();
+      return 0;
+    }
+    if (writer.at + TAG_BYTES < padTo) writer.zeros(padTo - TAG_BYTES - writer.at);
+    const end = writer.at + TAG_BYTES;
+    patchLength(out, lengthAt, end - lengthAt - 2);
+    this.#sealer.seal(out, 0, headerBytes, writer.at, packetNumber);
+    const flags = isEliciting ? PacketFlag.ACK_ELICITING | PacketFlag.IN_FLIGHT : 0;
+    this.recovery.commit(flags, end, now);
+    return end;
+  }
+
+  #writeFrames(writer: Writer, now: Micros): boolean {
+    const { record } = this.recovery;
+    this.#received.writeAck(writer, record, now);
+    let isEliciting = false;
+    const parameters = this.#localParameters;
+    if (this.#isParametersPending && writer.room >= 1 + varintSize(parameters.length) + parameters.length) {
+      writer.u8(FrameType.PARAMETERS);
+      writer.varint(parameters.length);
+      writer.copy(parameters);
+      record.note(TokenKind.PARAMETERS, 0, 0, 0);
+      this.#isParametersPending = false;
+      isEliciting = true;
+    }
+    if (this.#send.write(writer, record)) isEliciting = true;
+    if (this.#isPingPending && writer.room > 0) {
+      writer.u8(FrameType.PING);
+      this.#isPingPending = false;
+      isEliciting = true;
+    }
+    return isEliciting;
+  }
+
+  #writeClose(writer: Writer, close: CloseFrame): boolean {
+    // Alert bytes that TLS has made must reach the peer too.
+    this.#send.write(writer, this.recovery.record);
+    writeClose(writer, close.isApplication, close.errorCode, 0, encodeText(close.reason, REASON_BYTES_MAX));
+    return false;
+  }
+
+  /** True when this datagram begins with an Initial packet that opens: a caller worth a connection. Opens in a copy. */
+  canOpen(datagram: Uint8Array, header: PacketHeader): boolean {
+    const copy = datagram.slice(0, header.end);
+    return this.#opener.open(copy, 0, header.payloadStart, header.end, header.truncatedNumber);
+  }
+
+  /** Takes one Initial packet. Returns an {@link InitialResult} (<= 0), or the WireError to close with (> 0). */
+  receive(datagram: Uint8Array, header: PacketHeader, now: Micros): number {
+    const packetNumber = decodePacketNumber(this.#received.largest, header.truncatedNumber, 32);
+    if (!this.#opener.open(datagram, header.start, header.payloadStart, header.end, packetNumber)) {
+      return InitialResult.AUTHENTICATION;
+    }
+    if (this.#received.has(packetNumber)) return InitialResult.DUPLICATE;
+    if (this.remoteId === undefined) this.remoteId = datagram.slice(header.scidStart, header.scidEnd);
+    const reader = this.#reader.reset(datagram, header.payloadStart, header.end - TAG_BYTES);
+    let isEliciting = false;
+    while (reader.remaining > 0) {
+      const type = reader.u8();
+      if (type === FrameType.PADDING) continue;
+      if (
+        type !== FrameType.ACK &&
+        type !== FrameType.CONNECTION_CLOSE &&
+        type !== FrameType.APPLICATION_CLOSE
+      ) {
+        isEliciting = true;
+      }
+      const error = this.#onFrame(reader, type, now);
+      if (error !== 0) return error;
+    }
+    this.#received.onPacket(packetNumber, isEliciting, now);
+    this.progress();
+    return InitialResult.OK;
+  }
+
+  #onFrame(reader: Reader, type: number, now: Micros): number {
+    switch (type) {
+      case FrameType.PING:
+        return 0;
+      case FrameType.ACK: {
+        const error = this.#ack.parse(reader);
+        return error !== 0 ? error : this.recovery.onAckReceived(this.#ack, now);
+      }
+      case FrameType.CRYPTO: {
+        const error = this.#crypto.parse(reader);
+        return error !== 0 ? error : this.#receive.insert(this.#crypto.offset, this.#crypto.bytes);
+      }
+      case FrameType.PARAMETERS:
+        return this.#onParameters(reader);
+      case FrameType.CONNECTION_CLOSE:
+      case FrameType.APPLICATION_CLOSE:
+        this.closed = readClose(reader, type);
+        return this.closed === undefined ? WireError.FRAME_ENCODING_ERROR : 0;
+      default:
+        return WireError.PROTOCOL_VIOLATION;
+    }
+  }
+
+  #onParameters(reader: Reader): number {
+    const bytes = reader.take(reader.varint());
+    if (reader.failed) return WireError.FRAME_ENCODING_ERROR;
+    if (this.remoteParameters !== undefined) return 0;
+    const parsed = parseParameters(bytes);
+    if (typeof parsed === 'number') return parsed;
+    this.remoteParameters = parsed;
+    this.#remoteParameterBytes = bytes.slice();
+    return 0;
+  }
+
+  /** What the 1-RTT secrets are bound to (docs/wire-format.md §2.2). Both ends' parameters and IDs must be known. */
+  exporterContext(): Uint8Array {
+    const { isServer, localId, originalId, crypto } = this.#options;
+    const remoteId = this.remoteId ?? this.#options.remoteId;
+    const remote = this.#remoteParameterBytes ?? NO_TOKEN;
+    const version = new Uint8Array(4);
+    new Writer().reset(version).u32(VERSION);
+    const items = [
+      version,
+      originalId,
+      isServer ? remoteId : localId,
+      isServer ? localId : remoteId,
+      NO_TOKEN,
+      isServer ? remote : this.#localParameters,
+      isServer ? this.#localParameters : remote,
+    ];
+    return crypto.sha256(concatBytes(items.flatMap((item) => [lengthPrefix(item), item])));
+  }
+
+  onTimeout(now: Micros): void {
+    this.recovery.onTimeout(now);
+    if (this.recovery.probesDue > 0) this.#isPingPending = true;
+  }
+
+  nextDeadline(): Micros {
+    return Math.min(this.recovery.nextDeadline(), this.#options.isServer ? this.#received.ackDueAt() : NEVER);
+  }
+}
+
+function lengthPrefix(bytes: Uint8Array): Uint8Array {
+  return Uint8Array.of(bytes.length >>> 8, bytes.length & 255);
+}
+
+/** Datagrams that carry an Initial packet are at least this large. */
+export const INITIAL_DATAGRAM_BYTES: number = DATAGRAM_BYTES_MIN;

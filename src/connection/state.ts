@@ -1,0 +1,139 @@
+/**
+ * The parts of one connection, built once and wired to each other, and the few facts they share. transmit.ts and
+ * receive.ts drive them; lifecycle.ts moves the connection from handshake to close.
+ */
+import type { Micros } from '../base/protocol.ts';
+import type { OneRttKeys } from '../crypto/key-phase.ts';
+import { BlockDecoder } from '../fec/decoder.ts';
+import { BlockEncoder } from '../fec/encoder.ts';
+import type { RateController } from '../rate/controller.ts';
+import { DatagramSizeProber } from '../recovery/datagram-size.ts';
+import { LossRecovery } from '../recovery/loss-recovery.ts';
+import { Pacer } from '../recovery/pacer.ts';
+import { ReceivedPackets } from '../recovery/received-packets.ts';
+import { RttEstimator } from '../recovery/rtt.ts';
+import { StreamSet } from '../stream/set.ts';
+import { TrackSet } from '../track/set.ts';
+import type { TrackSetEvents } from '../track/set-options.ts';
+import { TOKEN_KINDS, TokenKind, type TokenOwner } from '../wire/frame-source.ts';
+import { DATAGRAM_BYTES_MIN } from '../wire/header.ts';
+import type { Parameters } from '../wire/parameters.ts';
+import { CloseState } from './closing.ts';
+import { ControlFrames } from './control.ts';
+import { DatagramQueue } from './datagrams.ts';
+import { EventQueue } from './event-queue.ts';
+import { HandshakePhase } from './handshake-phase.ts';
+import type { ConnectionOptions } from './options.ts';
+import { PathView } from './path-view.ts';
+import { Redundancy } from './redundancy.ts';
+import { Scheduler } from './scheduler.ts';
+import { noTraffic, type TransportCounters } from './stats.ts';
+import { TimerTable } from './timers.ts';
+
+/** App datagrams go after audio (10 by default) and before video (0). */
+const DATAGRAM_SEND_ORDER = 5;
+
+export class ConnectionState {
+  readonly options: ConnectionOptions;
+  readonly counters: TransportCounters = noTraffic();
+  readonly timers: TimerTable = new TimerTable();
+  readonly close: CloseState = new CloseState();
+  readonly events: EventQueue = new EventQueue();
+  readonly scheduler: Scheduler = new Scheduler();
+  readonly rtt: RttEstimator = new RttEstimator();
+  readonly received: ReceivedPackets = new ReceivedPackets();
+  readonly prober: DatagramSizeProber = new DatagramSizeProber();
+  readonly control: ControlFrames = new ControlFrames(DATAGRAM_BYTES_MIN);
+  readonly controller: RateController;
+  readonly recovery: LossRecovery;
+  readonly pacer: Pacer;
+  readonly path: PathView;
+  readonly streams: StreamSet;
+  readonly tracks: TrackSet;
+  readonly datagrams: DatagramQueue;
+  /** Until the handshake is confirmed. */
+  handshake: HandshakePhase | undefined;
+  /** From the end of TLS on. */
+  keys: OneRttKeys | undefined;
+  remoteId: Uint8Array;
+  remoteParameters: Parameters | undefined;
+  /** The peer's address is proven: a 1-RTT packet of its has opened. */
+  isValidated = false;
+  /** The datagram size the peer announced. */
+  peerDatagramBytes: number = DATAGRAM_BYTES_MIN;
+  /** The smaller of both ends' idle timeouts, us. */
+  idleTimeoutUs: Micros;
+  /** A media frame was completed by the packet at hand: its sender wants to know soon. */
+  hasFrameEnded = false;
+
+  constructor(options: ConnectionOptions) {
+    this.options = options;
+    this.remoteId = options.remoteId;
+    this.idleTimeoutUs = options.parameters.maxIdleTimeoutMs * 1000;
+    this.controller = options.controller();
+    this.pacer = new Pacer(this.controller.pacingRateBps, DATAGRAM_BYTES_MIN);
+    const { activate } = this.scheduler;
+    const owners: TokenOwner[] = new Array<TokenOwner>(TOKEN_KINDS).fill(NOBODY);
+    const redundancy = new Redundancy(this.controller, this.rtt);
+    this.recovery = new LossRecovery({
+      rtt: this.rtt,
+      owners,
+      observer: redundancy,
+      sizeObserver: this.prober,
+      random: options.random,
+    });
+    this.path = new PathView(this.rtt, this.recovery, DATAGRAM_BYTES_MIN);
+    this.datagrams = new DatagramQueue(DATAGRAM_SEND_ORDER, activate, (id, outcome) =>
+      this.events.push({ type: 'datagram-settled', id, outcome }),
+    );
+    this.streams = new StreamSet({
+      isServer: options.isServer,
+      limits: options.parameters,
+      activate,
+      deactivate: (sender) => this.scheduler.remove(sender),
+      events: this.events.streamEvents,
+      rtt: this.rtt,
+    });
+    this.tracks = new TrackSet({
+      isServer: options.isServer,
+      activate,
+      deactivate: (sender) => this.scheduler.remove(sender),
+      path: this.path,
+      makeRepairMaker: () => new BlockEncoder(options.codec()),
+      policy: redundancy,
+      makeDecoder: () => new BlockDecoder(options.codec()),
+      events: trackEvents(this),
+      latencyWishUs: () => (this.remoteParameters?.latencyMs ?? 0) * 1000,
+    });
+    owners[TokenKind.ACK] = this.received;
+    owners[TokenKind.CONTROL] = this.control;
+    owners[TokenKind.STREAM] = this.streams.dataOwner;
+    owners[TokenKind.STREAM_CONTROL] = this.streams;
+    owners[TokenKind.TRACK] = this.tracks.dataOwner;
+    owners[TokenKind.TRACK_CONTROL] = this.tracks;
+    owners[TokenKind.DATAGRAM] = this.datagrams;
+    owners[TokenKind.PROBE] = this.prober;
+    this.handshake = new HandshakePhase(options, this.rtt);
+  }
+}
+
+/** Track events become connection events; the end of a media frame makes feedback due. */
+function trackEvents(state: ConnectionState): TrackSetEvents {
+  const { events } = state;
+  return {
+    onAnnounced: (trackId, announcement) => events.push({ type: 'track', trackId, announcement }),
+    onReadable: (trackId) => events.push({ type: 'track-readable', trackId }),
+    onEnded: (trackId) => events.push({ type: 'track-ended', trackId }),
+    onSettled: (trackId, frameId, outcome) =>
+      events.push({ type: 'frame-settled', trackId, frameId, outcome }),
+    onSenderEnded: (trackId) => events.push({ type: 'track-settled', trackId }),
+    onStopped: (trackId, errorCode) => events.push({ type: 'track-stopped', trackId, errorCode }),
+    onKeyFrameRequested: (trackId) => events.push({ type: 'key-frame-request', trackId }),
+    onFrameEnd: () => {
+      state.hasFrameEnded = true;
+    },
+    onWantsToSend: () => {},
+  };
+}
+
+const NOBODY: TokenOwner = { onAcked() {}, onLost() {} };

@@ -1,0 +1,271 @@
+/**
+ * The packetiser: which frames go in the next datagram. In: what the parts want to send, window, pacer, time.
+ * Out: one sealed datagram. Read `write` as the list of stages in order. Source: DESIGN §2, D8; RFC 9000 §12, §13.
+ */
+import { Writer } from '../base/bytes.ts';
+import { type Micros, NEVER } from '../base/protocol.ts';
+import { TAG_BYTES } from '../crypto/protection.ts';
+import { PacketFlag } from '../recovery/sent-packets.ts';
+import { encodeText, REASON_BYTES_MAX, writeClose, writeControlFrame } from '../wire/control.ts';
+import { TokenKind } from '../wire/frame-source.ts';
+import { FrameType } from '../wire/frame-types.ts';
+import { DATAGRAM_BYTES_MIN, packetNumberBytes, shortHeaderBytes, writeShortHeader } from '../wire/header.ts';
+import type { ConnectionState } from './state.ts';
+import { Timer } from './timers.ts';
+
+const LENGTH_BYTES = 2;
+/** A server sends at most this many times what it received before the caller's address is validated. */
+const AMPLIFICATION_LIMIT = 3;
+const ELICITING = PacketFlag.ACK_ELICITING | PacketFlag.IN_FLIGHT;
+
+export class Transmitter {
+  readonly #state: ConnectionState;
+  readonly #writer: Writer = new Writer();
+  /** The packet being written carries media, stream data or app datagrams. */
+  #hasData = false;
+  /** What waits did not fit behind the client's repeated flight. */
+  #isRepeatTooLarge = false;
+
+  constructor(state: ConnectionState) {
+    this.#state = state;
+  }
+
+  /** Writes the next datagram into `out`; returns its size, 0 = nothing to send now. */
+  write(out: Uint8Array, now: Micros): number {
+    const state = this.#state;
+    if (state.close.phase !== 'open') return this.#count(this.#writeClosing(out, now), now);
+    if (!this.#mayAmplify()) return 0;
+    let size = 0;
+    if (state.handshake !== undefined) {
+      size = this.#writeHandshake(out, now);
+      if (size >= DATAGRAM_BYTES_MIN) return this.#count(size, now);
+    }
+    if (state.keys !== undefined) {
+      const padTo = size > 0 ? DATAGRAM_BYTES_MIN : 0;
+      const short = this.#writeShort(out, size, padTo, now);
+      if (size > 0 && short === 0) {
+        // What waits does not fit behind the repeated flight: it goes alone, and the flight with the next datagram.
+        this.#isRepeatTooLarge = true;
+        return this.#count(this.#writeShort(out, 0, 0, now), now);
+      }
+      this.#isRepeatTooLarge = false;
+      size += short;
+    }
+    return this.#count(size, now);
+  }
+
+  #count(size: number, now: Micros): number {
+    if (size > 0) {
+      const { counters, timers, options } = this.#state;
+      counters.datagramsSent++;
+      counters.bytesSent += size;
+      timers.set(Timer.KEEP_ALIVE, now + options.keepAliveUs);
+    }
+    return size;
+  }
+
+  #mayAmplify(): boolean {
+    const { options, counters, isValidated } = this.#state;
+    if (!options.isServer || isValidated) return true;
+    return counters.bytesSent + DATAGRAM_BYTES_MIN <= AMPLIFICATION_LIMIT * counters.bytesReceived;
+  }
+
+  /**
+   * An Initial packet, if one is due. A client with keys repeats its last flight in front of whatever it sends, and the
+   * short packet behind it is padded; otherwise the Initial packet itself is padded to a full datagram.
+   */
+  #writeHandshake(out: Uint8Array, now: Micros): number {
+    const { state } = this;
+    const handshake = state.handshake as NonNullable<typeof state.handshake>;
+    const isKeyed = state.keys !== undefined;
+    const isFollowed = isKeyed && this.#wantsShort(now);
+    if (isFollowed && !state.options.isServer && !this.#isRepeatTooLarge) handshake.repeatLastFlight();
+    if (!handshake.wantsToSend(now, isKeyed)) return 0;
+    // A server's Initial packets stand alone: what follows would not fit behind a flight anyway.
+    const isAlone = !isFollowed || state.options.isServer || handshake.repeatedBytes === 0;
+    return handshake.write(out, DATAGRAM_BYTES_MIN, isAlone ? DATAGRAM_BYTES_MIN : 0, undefined, now);
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  #wantsShort(now: Micros): boolean {
+    const { received, recovery, control, streams, tracks } = this.#state;
+    return (
+      received.ackDueAt() <= now ||
+      recovery.probesDue > 0 ||
+      control.wantsToSend() ||
+      streams.wantsToSend(now) ||
+      tracks.wantsToSend(now) ||
+      this.#mayWriteData(now)
+    );
+  }
+
+  /** Window and pacer let data go, and somebody has some. */
+  #mayWriteData(now: Micros): boolean {
+    const { recovery, controller, pacer, scheduler, timers } = this.#state;
+    timers.clear(Timer.PACING);
+    if (!scheduler.hasData(now)) return false;
+    if (recovery.probesDue > 0) return true;
+    if (recovery.bytesInFlight >= controller.congestionWindowBytes) return false;
+    pacer.setRate(controller.pacingRateBps, now);
+    if (pacer.canSend(now)) return true;
+    timers.set(Timer.PACING, pacer.nextSendTime(now));
+    return false;
+  }
+
+  /** One short packet at `out[start)`; returns its bytes, 0 = nothing to say. */
+  #writeShort(out: Uint8Array, start: number, padTo: number, now: Micros): number {
+    const state = this.#state;
+    const { recovery, received, control, streams, tracks } = state;
+    if (!recovery.canSend()) return 0;
+    if (!this.#wantsShort(now)) return start === 0 ? this.#writeSizeProbe(out, now) : 0;
+    const mayWriteData = this.#mayWriteData(now);
+    const isProbing = recovery.probesDue > 0;
+    const packetNumber = recovery.begin();
+    const numberBytes = packetNumberBytes(packetNumber, recovery.largestAcked);
+    const headerBytes = shortHeaderBytes(false, numberBytes);
+    const sizeMax = start === 0 ? state.path.datagramBytes : DATAGRAM_BYTES_MIN;
+    // Frames are written where they lie in a packet without Length; §1.2 of the wire format decides afterwards.
+    const writer = this.#writer.reset(out, start + headerBytes, sizeMax - TAG_BYTES);
+    const frames = writer.at;
+    this.#hasData = false;
+    this.#writeFeedback(writer, now);
+    const acksEnd = writer.at;
+    if (control.wantsToSend()) control.writeFrames(writer, recovery.record);
+    streams.writeFrames(writer, recovery.record, now);
+    tracks.writeFrames(writer, recovery.record, now);
+    if (mayWriteData) this.#writeData(writer, now);
+    if (isProbing && writer.at === acksEnd && writer.room > 0) {
+      writeControlFrame(writer, FrameType.PING);
+      recovery.record.note(TokenKind.NONE, 0, 0, 0);
+    }
+    if (writer.at === frames) {
+      recovery.cancel();
+      return 0;
+    }
+    const flags = writer.at > acksEnd ? ELICITING : 0;
+    return this.#finish(out, start, sizeMax, numberBytes, packetNumber, padTo, flags, now);
+  }
+
+  /** ACK and TRACK_ACK, when they are due or ride along. Neither asks for an acknowledgement, but for one in a while. */
+  #writeFeedback(writer: Writer, now: Micros): void {
+    const { received, recovery, tracks, control } = this.#state;
+    if (received.ackDueAt() === NEVER && !tracks.hasFeedback) return;
+    if (received.wantsAckOfAck) control.sendPing();
+    if (received.ackDueAt() !== NEVER) received.writeAck(writer, recovery.record, now);
+    if (tracks.hasFeedback) tracks.writeFeedback(writer, recovery.record, now);
+  }
+
+  #writeData(writer: Writer, now: Micros): void {
+    const { scheduler, recovery } = this.#state;
+    while (writer.room > 0) {
+      if (scheduler.writeFrame(writer, recovery.record, now) === 0) break;
+      this.#hasData = true;
+    }
+    if (!scheduler.hasData(now)) recovery.onAppLimited();
+  }
+
+  /** Adds header, Length and padding around the frames, seals, and notes the packet as sent. */
+  #finish(
+    out: Uint8Array,
+    start: number,
+    sizeMax: number,
+    numberBytes: number,
+    packetNumber: number,
+    padTo: number,
+    flags: number,
+    now: Micros,
+  ): number {
+    const { keys, control, recovery, pacer, counters, remoteId } = this.#state;
+    const writer = this.#writer;
+    const framesStart = start + shortHeaderBytes(false, numberBytes);
+    let end = writer.at;
+    const announced = control.announcedBytes;
+    let length = -1;
+    let bodyStart = framesStart;
+    if (start !== 0 || end + TAG_BYTES !== announced) {
+      // Padding goes in front: the last frame may extend to the end of the packet.
+      const missing = Math.max(0, padTo - TAG_BYTES - LENGTH_BYTES - end);
+      bodyStart = framesStart + LENGTH_BYTES;
+      let shift = LENGTH_BYTES + missing;
+      if (end + shift + TAG_BYTES > sizeMax) {
+        // One byte short of the announced size: a PADDING byte makes the packet full, and Length unnecessary.
+        shift = sizeMax - TAG_BYTES - end;
+        bodyStart = framesStart;
+      }
+      out.copyWithin(framesStart + shift, framesStart, end);
+      out.fill(0, bodyStart, framesStart + shift);
+      end += shift;
+      if (bodyStart !== framesStart) length = numberBytes + end - bodyStart + TAG_BYTES;
+    }
+    const phase = (keys as NonNullable<typeof keys>).keyPhase;
+    writeShortHeader(writer.reset(out, start), remoteId, phase, packetNumber, numberBytes, length);
+    (keys as NonNullable<typeof keys>).seal(out, start, bodyStart, end, packetNumber);
+    const sizeBytes = end + TAG_BYTES - start;
+    recovery.commit(flags, sizeBytes, now);
+    pacer.onSent(now, sizeBytes);
+    counters.packetsSent++;
+    if (!this.#hasData) counters.feedbackBytesSent += sizeBytes;
+    return sizeBytes;
+  }
+
+  /** A datagram size probe travels alone: PING, then PADDING up to the size in question. */
+  #writeSizeProbe(out: Uint8Array, now: Micros): number {
+    const { prober, recovery, keys, remoteId, pacer, counters, handshake } = this.#state;
+    if (handshake !== undefined) return 0;
+    const size = prober.probeSize(now);
+    if (size === 0 || size > out.length || !recovery.canSend()) return 0;
+    const packetNumber = recovery.begin();
+    const numberBytes = packetNumberBytes(packetNumber, recovery.largestAcked);
+    const writer = this.#writer.reset(out, 0, size - TAG_BYTES);
+    const length = size - shortHeaderBytes(true, 0);
+    const phase = (keys as NonNullable<typeof keys>).keyPhase;
+    writeShortHeader(writer, remoteId, phase, packetNumber, numberBytes, length);
+    const payloadStart = writer.at;
+    writeControlFrame(writer, FrameType.PING);
+    recovery.record.note(TokenKind.PROBE, size, 0, 0);
+    writer.zeros(writer.room);
+    (keys as NonNullable<typeof keys>).seal(out, 0, payloadStart, writer.at, packetNumber);
+    recovery.commit(ELICITING | PacketFlag.SIZE_PROBE, size, now);
+    prober.onProbeSent();
+    pacer.onSent(now, size);
+    counters.packetsSent++;
+    counters.probeBytesSent += size;
+    return size;
+  }
+
+  /** CONNECTION_CLOSE in every packet number space that the peer may be able to open. */
+  #writeClosing(out: Uint8Array, now: Micros): number {
+    const { close, handshake, keys, timers } = this.#state;
+    if (!close.isDue || !this.#mayAmplify()) return 0;
+    close.isDue = false;
+    if (close.phase === 'closing' && close.repeats > 0) {
+      timers.set(Timer.CLOSE, Math.min(NEVER, now + close.intervalUs));
+      close.intervalUs *= 2;
+    }
+    let size = 0;
+    if (handshake !== undefined) {
+      size = handshake.write(
+        out,
+        DATAGRAM_BYTES_MIN,
+        keys === undefined ? DATAGRAM_BYTES_MIN : 0,
+        close.frame,
+        now,
+      );
+    }
+    if (keys === undefined || size >= DATAGRAM_BYTES_MIN) return size;
+    const { recovery } = this.#state;
+    if (!recovery.canSend()) return size;
+    const packetNumber = recovery.begin();
+    const numberBytes = packetNumberBytes(packetNumber, recovery.largestAcked);
+    const headerBytes = shortHeaderBytes(false, numberBytes);
+    const { isApplication, errorCode, reason } = close.frame;
+    const writer = this.#writer.reset(out, size + headerBytes, DATAGRAM_BYTES_MIN - TAG_BYTES - LENGTH_BYTES);
+    this.#hasData = false;
+    writeClose(writer, isApplication, errorCode, 0, encodeText(reason, REASON_BYTES_MAX));
+    const padTo = size > 0 ? DATAGRAM_BYTES_MIN : 0;
+    return size + this.#finish(out, size, DATAGRAM_BYTES_MIN, numberBytes, packetNumber, padTo, 0, now);
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * A stand-in for simulations: deterministic, fast, and no protection at all. Payloads stay readable; the "tag" is a
+ * keyed checksum that notices damage and wrong keys. The public API cannot select it (DESIGN D2).
+ */
+import type { CryptoProvider, PacketProtection } from './protection.ts';
+import { TAG_BYTES } from './protection.ts';
+
+/** A CryptoProvider without cryptography. */
+export const plainCrypto: CryptoProvider = {
+  engine: 'plain',
+  protection: (secret) => new PlainProtection(secret),
+  nextSecret: (secret) => digest(secret, 0x6b75),
+  initialSecrets: (originalId) => ({ client: digest(originalId, 0x63), server: digest(originalId, 0x73) }),
+  sha256: (bytes) => digest(bytes, 0),
+};
+
+class PlainProtection implements PacketProtection {
+  readonly #key: number;
+
+  constructor(secret: Uint8Array) {
+    this.#key = checksum(secret, 0, secret.length, 1);
+  }
+
+  seal(
+    packet: Uint8Array,
+    headerStart: number,
+    _payloadStart: number,
+    payloadEnd: number,
+    packetNumber: number,
+  ): void {
+    const sum = checksum(packet, headerStart, payloadEnd, this.#key ^ packetNumber);
+    for (let i = 0; i < TAG_BYTES; i++) packet[payloadEnd + i] = (sum >>> ((i & 3) * 8)) ^ i;
+  }
+
+  open(
+    packet: Uint8Array,
+    headerStart: number,
+    payloadStart: number,
+    end: number,
+    packetNumber: number,
+  ): boolean {
+    const payloadEnd = end - TAG_BYTES;
+    if (payloadEnd < payloadStart) return false;
+    const sum = checksum(packet, headerStart, payloadEnd, this.#key ^ packetNumber);
+    for (let i = 0; i < TAG_BYTES; i++) {
+      if (packet[payloadEnd + i] !== (((sum >>> ((i & 3) * 8)) ^ i) & 255)) return false;
+    }
+    return true;
+  }
+}
+
+/** FNV-1a over [start, end), 32 bits. */
+function checksum(bytes: Uint8Array, start: number, end: number, seed: number): number {
+  let sum = 0x811c9dc5 ^ seed;
+  for (let i = start; i < end; i++) sum = Math.imul(sum ^ (bytes[i] as number), 0x01000193);
+  return sum >>> 0;
+}
+
+function digest(bytes: Uint8Array, salt: number): Uint8Array {
+  const out = new Uint8Array(32);
+  for (let i = 0; i < 32; i += 4) {
+    const sum = checksum(bytes, 0, bytes.length, salt + i * 0x9e3779b1);
+    for (let j = 0; j < 4; j++) out[i + j] = sum >>> (j * 8);
+  }
+  return out;
+}

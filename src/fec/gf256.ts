@@ -1,0 +1,72 @@
+/**
+ * Arithmetic in GF(2^8) = GF(2)[x] / (x^8 + x^4 + x^3 + x^2 + 1) and the generator matrix, as plainly as they can be
+ * written: the reference that the kernel in wasm/ is held to.
+ * Source: RFC 5510 §8.1 (the field); the systematic Vandermonde matrix of Backblaze and klauspost in closed form.
+ */
+
+/** Bits of the field's polynomial. */
+const FIELD_POLYNOMIAL = 0x11d;
+
+/** Shape [510]: powers of x, twice over, so that the sum of two logarithms needs no reduction. */
+const EXP: Uint8Array = new Uint8Array(510);
+/** Shape [256]: logarithms to base x; that of 0 is not defined and never read. */
+const LOG: Uint8Array = new Uint8Array(256);
+
+let power = 1;
+for (let exponent = 0; exponent < 255; exponent++) {
+  EXP[exponent] = power;
+  EXP[exponent + 255] = power;
+  LOG[power] = exponent;
+  power <<= 1;
+  if (power > 255) power ^= FIELD_POLYNOMIAL;
+}
+
+/** Product of two bytes. */
+export function multiply(a: number, b: number): number {
+  if (a === 0 || b === 0) return 0;
+  return EXP[(LOG[a] as number) + (LOG[b] as number)] as number;
+}
+
+/** Quotient of two bytes, the second not 0. */
+export function divide(a: number, b: number): number {
+  if (a === 0) return 0;
+  return EXP[(LOG[a] as number) + 255 - (LOG[b] as number)] as number;
+}
+
+/**
+ * Coefficient of source symbol `j` in repair symbol `row` of a block of `k` source symbols: the product over m != j,
+ * m < k of ((k + row) xor m) / (j xor m). It depends on nothing else, least of all on how many repair symbols there are.
+ *
+ * @returns 1..255: no repair symbol ignores a source symbol. Cost: O(k).
+ */
+export function coefficient(k: number, row: number, j: number): number {
+  let product = 1;
+  for (let m = 0; m < k; m++) {
+    if (m !== j) product = divide(multiply(product, (k + row) ^ m), j ^ m);
+  }
+  return product;
+}
+
+/** Shape [256][256], rows made when first needed: the products of a factor with every byte. */
+const productRows: (Uint8Array | undefined)[] = new Array(256).fill(undefined);
+
+function productsOf(factor: number): Uint8Array {
+  const known = productRows[factor];
+  if (known !== undefined) return known;
+  const row = Uint8Array.from({ length: 256 }, (_, byte) => multiply(factor, byte));
+  productRows[factor] = row;
+  return row;
+}
+
+/**
+ * Adds `factor` times `source` to `target` in place, over the length of `source`.
+ *
+ * @param target At least as long as `source`.
+ */
+export function addScaled(target: Uint8Array, source: Uint8Array, factor: number): void {
+  if (factor === 0) return;
+  const products = productsOf(factor);
+  for (let i = 0; i < source.length; i++) {
+    target[i] = (target[i] as number) ^ (products[source[i] as number] as number);
+  }
+}

@@ -1,0 +1,105 @@
+/** `connect`: from a URI to a connection that is ready. In: URI, options. Out: a connection, or one error with a code. */
+import { lookup } from 'node:dns/promises';
+import { TransportError } from '../base/errors.ts';
+import { MILLISECOND } from '../base/protocol.ts';
+import { IDENTITY_BYTES_MAX } from '../wire/parameters.ts';
+import { Connection, DEFAULT_LATENCY_MS } from './connection.ts';
+import { type CallerCredentials, callerCredentials } from './credentials.ts';
+import { deferred } from './deferred.ts';
+import { Driver, nowUs } from './driver.ts';
+import { inRange, sharedOptions, type TransportOptions } from './shared-options.ts';
+import { parseTarget, type Target } from './target.ts';
+import { createClientHandshake } from './tls.ts';
+
+export type { Target } from './target.ts';
+
+/** What a caller gives. Milliseconds. */
+export interface ConnectOptions extends TransportOptions, CallerCredentials {
+  /** Give up when nobody has answered for so long; default 5000. */
+  readonly timeout?: number | undefined;
+  /** Ends the attempt. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Calls a listener.
+ *
+ * @param target `millrace://host:port/resource?latency=120&passphrase=...`, or its parts. Options win over the URI.
+ * @returns A connection whose keys are agreed: media may be sent at once.
+ * @throws TypeError, RangeError for bad options; TransportError ERR_MILLRACE_UNKNOWN_HOST, _REFUSED, _TIMEOUT,
+ * _PASSPHRASE, _CERTIFICATE, _REJECTED, _BUSY, _VERSION, _HANDSHAKE, _ABORTED.
+ */
+export async function connect(target: string | Target, options: ConnectOptions = {}): Promise<Connection> {
+  const { host, port, resource, ...fromUri } = parseTarget(target);
+  const merged: ConnectOptions = { ...fromUri, ...withoutUndefined(options) };
+  const timeoutMs = inRange(merged.timeout, 'timeout', 1, 600_000, 5000);
+  const { identity = '', signal } = merged;
+  if (Buffer.byteLength(identity) > IDENTITY_BYTES_MAX) {
+    throw new RangeError(`identity has more than ${IDENTITY_BYTES_MAX} bytes`);
+  }
+  const shared = sharedOptions(merged, timeoutMs, { resource, identity });
+  throwIfAborted(signal);
+  const credentials = await callerCredentials(merged, host);
+  const address = await resolve(host);
+  throwIfAborted(signal);
+  const driver = await Driver.open(
+    { port: 0, family: address.family, remote: { host: address.address, port }, faults: merged.faults },
+    shared,
+  );
+  const handshake = createClientHandshake(credentials);
+  let connection!: Connection;
+  const core = driver.dial({ handshake, path: 0 }, (dialed) => {
+    connection = new Connection({
+      core: dialed,
+      resource,
+      remoteAddress: { host: address.address, port },
+      latency: merged.latency ?? DEFAULT_LATENCY_MS,
+      wake: () => driver.wake(dialed),
+    });
+    return connection;
+  });
+  handshake.onProgress = () => {
+    core.handshakeProgress(nowUs());
+    driver.wake(core);
+  };
+  driver.closeWhenIdle();
+  await untilReady(connection, signal);
+  connection.identity = handshake.peer.identity;
+  return connection;
+}
+
+async function untilReady(connection: Connection, signal: AbortSignal | undefined): Promise<void> {
+  const aborted = deferred<never>();
+  const onAbort = (): void => {
+    connection.fail(abortError(signal));
+  };
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    await Promise.race([connection.ready, aborted.promise]);
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+async function resolve(host: string): Promise<{ address: string; family: 4 | 6 }> {
+  try {
+    const { address, family } = await lookup(host, { verbatim: true });
+    return { address, family: family === 6 ? 6 : 4 };
+  } catch (cause) {
+    throw new TransportError('ERR_MILLRACE_UNKNOWN_HOST', `the host name ${host} does not resolve`, {
+      cause,
+    });
+  }
+}
+
+function abortError(signal: AbortSignal | undefined): TransportError {
+  return new TransportError('ERR_MILLRACE_ABORTED', 'the attempt was aborted', { cause: signal?.reason });
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw abortError(signal);
+}
+
+function withoutUndefined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}

@@ -1,0 +1,94 @@
+/** Credentials as applications give them, checked once, and what TLS is made with. Source: DESIGN D2, D4. */
+import { appendFile } from 'node:fs';
+import { checkPassphrase, derivePsk } from './passphrase.ts';
+import type { TlsCredentials } from './tls.ts';
+
+/** PEM text or bytes, one or several. */
+export type Pem = string | Buffer | readonly (string | Buffer)[];
+
+/** Who this end is, and whom it trusts. */
+export interface Credentials {
+  /** 10 to 79 characters, the same at both ends. Excludes `cert` on a listener. */
+  readonly passphrase?: string | undefined;
+  /** PEM certificate chain; a listener needs this or a passphrase. */
+  readonly cert?: Pem | undefined;
+  readonly key?: Pem | undefined;
+  /** PEM certificates that may sign the peer's; default: the system's. */
+  readonly ca?: Pem | undefined;
+}
+
+/** What a caller adds. */
+export interface CallerCredentials extends Credentials {
+  /** Who it says it is; the listener's `authorize` sees it. */
+  readonly identity?: string | undefined;
+  /** `sha256:` and the hex hash of the listener's certificate (DER): replaces the check of chain and name. */
+  readonly pin?: string | undefined;
+  /** The name the listener's certificate must have; default: the host called. */
+  readonly servername?: string | undefined;
+}
+
+/** Writes NSS key log lines to the file that SSLKEYLOGFILE names, as browsers do, so that Wireshark can decrypt. */
+function keyLog(): ((line: Buffer) => void) | undefined {
+  const file = process.env['SSLKEYLOGFILE'];
+  return file === undefined || file === '' ? undefined : (line) => appendFile(file, line, () => {});
+}
+
+function pem(value: Pem): string | Buffer {
+  if (!Array.isArray(value)) return value as string | Buffer;
+  return value.map(String).join('\n');
+}
+
+function common(credentials: Credentials): TlsCredentials {
+  const { cert, key, ca } = credentials;
+  const onKeyLog = keyLog();
+  return {
+    ...(cert === undefined ? {} : { cert: pem(cert) }),
+    ...(key === undefined ? {} : { key: pem(key) }),
+    ...(ca === undefined ? {} : { ca: pem(ca) }),
+    ...(onKeyLog === undefined ? {} : { onKeyLog }),
+  };
+}
+
+/** For a caller. With a passphrase no certificate authority is trusted. */
+export async function callerCredentials(
+  credentials: CallerCredentials,
+  host: string,
+): Promise<TlsCredentials> {
+  const { passphrase, identity, pin, servername } = credentials;
+  if (passphrase !== undefined) {
+    const psk = await derivePsk(passphrase);
+    return { psk, ...(identity === undefined ? {} : { identity }), onKeyLog: keyLog() ?? (() => {}) };
+  }
+  return {
+    ...common(credentials),
+    servername: servername ?? host,
+    ...(pin === undefined ? {} : { pin }),
+  };
+}
+
+/** Throws unless a listener has exactly one kind of credentials. */
+export function checkListener(credentials: Credentials, hasAuthorize: boolean): void {
+  const { passphrase, cert, key } = credentials;
+  if (passphrase !== undefined) checkPassphrase(passphrase);
+  if (passphrase !== undefined && cert !== undefined) {
+    throw new TypeError(
+      'a listener takes a passphrase or a certificate, not both: with both, anyone would be let in',
+    );
+  }
+  if (cert !== undefined && key === undefined)
+    throw new TypeError('a certificate needs its private key: give `key` too');
+  if (passphrase === undefined && cert === undefined && !hasAuthorize) {
+    throw new TypeError(
+      'a listener needs a passphrase, a certificate and key, or authorize() that returns passphrases',
+    );
+  }
+}
+
+/** For one caller of a listener. @param passphrase What `authorize` returned, or the listener's own. */
+export async function listenerCredentials(
+  credentials: Credentials & { readonly requestCert?: boolean | undefined },
+  passphrase: string | undefined,
+): Promise<TlsCredentials> {
+  if (passphrase !== undefined) return { psk: await derivePsk(passphrase), onKeyLog: keyLog() ?? (() => {}) };
+  return { ...common(credentials), requestCert: credentials.requestCert ?? false };
+}

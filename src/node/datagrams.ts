@@ -1,0 +1,84 @@
+/** App datagrams of one connection: unreliable messages that fit one packet. Names follow WebTransport. */
+import type { Connection as Core } from '../connection/connection.ts';
+import { type DatagramOutcome, INCOMING_DATAGRAMS_MAX } from '../connection/datagrams.ts';
+import { datagramFrameSize } from '../wire/stream.ts';
+import { AsyncQueue, type Deferred, deferred } from './deferred.ts';
+import { nowUs } from './driver.ts';
+
+/** How long a message may wait to be sent. */
+const DEFAULT_MAX_AGE_MS = 1000;
+
+/** What is said of one message. */
+export interface DatagramOptions {
+  /** Milliseconds it may wait before it is dropped unsent; default 1000. */
+  readonly maxAge?: number;
+}
+
+/** One sent message. */
+export interface SentDatagram {
+  /** Fulfilled with what became of it; never rejected. */
+  readonly settled: Promise<DatagramOutcome>;
+}
+
+export class Datagrams implements AsyncIterable<Uint8Array> {
+  readonly #core: Core;
+  readonly #wake: () => void;
+  readonly #pending: Map<number, Deferred<DatagramOutcome>> = new Map();
+  readonly #incoming: AsyncQueue<Uint8Array>;
+  /** Messages dropped because the application did not read them. */
+  droppedIncoming = 0;
+
+  constructor(core: Core, wake: () => void) {
+    this.#core = core;
+    this.#wake = wake;
+    this.#incoming = new AsyncQueue<Uint8Array>(INCOMING_DATAGRAMS_MAX, () => {
+      this.droppedIncoming++;
+    });
+  }
+
+  /** Largest message that fits one packet now, bytes. */
+  get maxDatagramSize(): number {
+    return Math.max(0, this.#core.maxSymbolBytes - datagramFrameSize(0) - 1);
+  }
+
+  /** Sends a message (copied). @throws RangeError if it does not fit one packet, TypeError if it is no Uint8Array. */
+  send(bytes: Uint8Array, options: DatagramOptions = {}): SentDatagram {
+    if (!(bytes instanceof Uint8Array)) throw new TypeError('a datagram is a Uint8Array');
+    if (bytes.length > this.maxDatagramSize) {
+      throw new RangeError(
+        `a datagram of ${bytes.length} bytes does not fit one packet (${this.maxDatagramSize} bytes now)`,
+      );
+    }
+    const settled = deferred<DatagramOutcome>();
+    if (!this.#core.isOpen) settled.resolve('dropped');
+    else {
+      const maxAgeUs = (options.maxAge ?? DEFAULT_MAX_AGE_MS) * 1000;
+      this.#pending.set(this.#core.datagrams.send(bytes, maxAgeUs, nowUs()), settled);
+      this.#wake();
+    }
+    return { settled: settled.promise };
+  }
+
+  /** Messages of the peer. */
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    return this.#incoming[Symbol.asyncIterator]();
+  }
+
+  /** @internal */
+  onDatagram(bytes: Uint8Array): void {
+    this.#incoming.push(bytes);
+  }
+
+  /** @internal */
+  onSettled(id: number, outcome: DatagramOutcome): void {
+    this.#pending.get(id)?.resolve(outcome);
+    this.#pending.delete(id);
+  }
+
+  /** @internal */
+  onClosed(): void {
+    for (const settled of this.#pending.values()) settled.resolve('dropped');
+    this.#pending.clear();
+    this.#incoming.end();
+  }
+}

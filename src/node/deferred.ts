@@ -1,0 +1,73 @@
+/** A promise with its resolvers outside, and a queue that is read with `for await`: the low-rate side of the API. */
+
+export interface Deferred<T> {
+  readonly promise: Promise<T>;
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
+/** `Promise.withResolvers`, which Node 20 lacks. */
+export function deferred<T>(): Deferred<T> {
+  let resolve!: (value: T) => void;
+  let reject!: (error: unknown) => void;
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
+}
+
+/** Items in order for one consumer at a time. Ends cleanly, or with an error after the last item. */
+export class AsyncQueue<T> implements AsyncIterable<T> {
+  #items: T[] = [];
+  #waiting: Deferred<IteratorResult<T>>[] = [];
+  #isEnded = false;
+  #error: unknown;
+  /** Beyond this the oldest item is handed to `onOverflow` and forgotten. */
+  readonly #max: number;
+  readonly #onOverflow: (item: T) => void;
+
+  constructor(max: number = Number.POSITIVE_INFINITY, onOverflow: (item: T) => void = () => {}) {
+    this.#max = max;
+    this.#onOverflow = onOverflow;
+  }
+
+  push(item: T): void {
+    if (this.#isEnded) return;
+    const waiting = this.#waiting.shift();
+    if (waiting !== undefined) {
+      waiting.resolve({ value: item, done: false });
+      return;
+    }
+    this.#items.push(item);
+    if (this.#items.length > this.#max) this.#onOverflow(this.#items.shift() as T);
+  }
+
+  /** No more items. With an error, whoever reads on gets it once. */
+  end(error?: unknown): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#error = error;
+    for (const waiting of this.#waiting.splice(0)) this.#finish(waiting);
+  }
+
+  #finish(waiting: Deferred<IteratorResult<T>>): void {
+    const error = this.#error;
+    this.#error = undefined;
+    if (error === undefined) waiting.resolve({ value: undefined, done: true });
+    else waiting.reject(error);
+  }
+
+  next(): Promise<IteratorResult<T>> {
+    const waiting = deferred<IteratorResult<T>>();
+    const item = this.#items.shift();
+    if (item !== undefined) waiting.resolve({ value: item, done: false });
+    else if (this.#isEnded) this.#finish(waiting);
+    else this.#waiting.push(waiting);
+    return waiting.promise;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<T> {
+    return { next: () => this.next() };
+  }
+}

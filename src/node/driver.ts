@@ -1,0 +1,214 @@
+/**
+ * The whole IO driver: receive, events, transmit, re-arm one timer. Moves bytes and time between one UDP socket and the
+ * sans-IO endpoint; decides nothing. Source: STYLE §1.
+ */
+import { Deadlines } from '../base/deadlines.ts';
+import { type Micros, NEVER, type PathId } from '../base/protocol.ts';
+import type { Connection } from '../connection/connection.ts';
+import type { ConnectionEvent } from '../connection/events.ts';
+import { type DialOptions, Endpoint, type SharedOptions } from '../endpoint.ts';
+import { debug } from './log.ts';
+import { type SocketOptions, UdpSocket } from './socket.ts';
+
+/** Room for the largest datagram this implementation sends, and a power of two. */
+const SLOT_BYTES = 2048;
+/** Datagrams of one connection before the next one has its turn. */
+const BATCH = 64;
+/** A timer is never set beyond this: setTimeout overflows at 2^31 ms. */
+const TIMER_MS_MAX = 3_600_000;
+
+/** Now, in the unit and on the clock of the core. */
+export function nowUs(): Micros {
+  return Math.round(performance.now() * 1000);
+}
+
+/** What the application's side of a connection is told. */
+export interface ConnectionHandler {
+  onEvent(event: ConnectionEvent, now: Micros): void;
+  /** Nothing listens at the peer's port. */
+  onRefused(): void;
+}
+
+export class Driver {
+  readonly #endpoint: Endpoint;
+  #socket!: UdpSocket;
+  readonly #handlers: Map<Connection, ConnectionHandler> = new Map();
+  readonly #deadlines: Deadlines = new Deadlines();
+  readonly #dirty: Set<Connection> = new Set();
+  readonly #slots: Buffer[] = [];
+  #slotAt = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #timerAtUs: Micros = NEVER;
+  #isFlushScheduled = false;
+  #isClosed = false;
+  #onIdle: (() => void) | undefined;
+  readonly #onAccepted: ((connection: Connection, address: string) => ConnectionHandler) | undefined;
+
+  private constructor(
+    shared: SharedOptions,
+    onAccepted: ((connection: Connection, address: string) => ConnectionHandler) | undefined,
+  ) {
+    this.#onAccepted = onAccepted;
+    this.#endpoint = new Endpoint(
+      shared,
+      onAccepted === undefined ? undefined : (connection) => this.#accept(connection),
+    );
+    const slab = Buffer.allocUnsafeSlow(UdpSocket.slots * SLOT_BYTES);
+    for (let i = 0; i < UdpSocket.slots; i++)
+      this.#slots.push(slab.subarray(i * SLOT_BYTES, (i + 1) * SLOT_BYTES));
+  }
+
+  /** Opens the socket. @param onAccepted Called for each caller; without it the endpoint only dials. */
+  static async open(
+    socket: SocketOptions,
+    shared: SharedOptions,
+    onAccepted?: (connection: Connection, address: string) => ConnectionHandler,
+  ): Promise<Driver> {
+    const driver = new Driver(shared, onAccepted);
+    driver.#socket = await UdpSocket.open(socket, {
+      onDatagram: (datagram, path) => driver.#receive(datagram, path),
+      onRefused: () => {
+        for (const handler of driver.#handlers.values()) handler.onRefused();
+      },
+      onError: (error) => debug(`socket error: ${error.message}`),
+    });
+    return driver;
+  }
+
+  get socket(): UdpSocket {
+    return this.#socket;
+  }
+
+  get endpoint(): Endpoint {
+    return this.#endpoint;
+  }
+
+  dial(options: DialOptions, handler: (connection: Connection) => ConnectionHandler): Connection {
+    const connection = this.#endpoint.dial(options, nowUs());
+    this.#handlers.set(connection, handler(connection));
+    this.wake(connection);
+    return connection;
+  }
+
+  #accept(connection: Connection): void {
+    connection.path = this.#socket.paths.claim(connection.path);
+    const address = this.#socket.paths.describe(connection.path).host;
+    const handler = this.#onAccepted?.(connection, address);
+    if (handler !== undefined) this.#handlers.set(connection, handler);
+  }
+
+  /** The application, or TLS, did something on `connection`: it is driven once the current turn is over. */
+  wake(connection: Connection): void {
+    this.#dirty.add(connection);
+    if (this.#isFlushScheduled) return;
+    this.#isFlushScheduled = true;
+    queueMicrotask(() => this.#flush());
+  }
+
+  #receive(datagram: Uint8Array, path: PathId): void {
+    const connection = this.#endpoint.handleDatagram(datagram, path, nowUs());
+    if (connection !== undefined) this.#dirty.add(connection);
+    // After every datagram of this poll of the event loop has been taken in: answers are made once, not per datagram.
+    this.#scheduleFlush();
+  }
+
+  #flush(): void {
+    this.#isFlushScheduled = false;
+    if (this.#isClosed) return;
+    const now = nowUs();
+    this.#sendReplies();
+    // A copy: whoever has more to send is put back for the next turn.
+    const dirty = [...this.#dirty];
+    this.#dirty.clear();
+    for (const connection of dirty) this.#drive(connection, now);
+    this.#arm(now);
+  }
+
+  #drive(connection: Connection, now: Micros): void {
+    const handler = this.#handlers.get(connection);
+    for (let event = connection.pollEvent(); event !== undefined; event = connection.pollEvent()) {
+      handler?.onEvent(event, now);
+    }
+    const isPaused = !this.#transmit(connection, now);
+    this.#deadlines.set(connection.slot, isPaused ? now + 1000 : connection.pollTimeout());
+    if (connection.isDrained) this.#forget(connection);
+  }
+
+  /** Sends what the connection has. False when the kernel's buffer is full: the rest waits a millisecond. */
+  #transmit(connection: Connection, now: Micros): boolean {
+    for (let sent = 0; sent < BATCH; sent++) {
+      const slot = this.#slots[this.#slotAt] as Buffer;
+      const size = connection.pollTransmit(slot, now);
+      if (size === 0) return true;
+      this.#slotAt = (this.#slotAt + 1) % this.#slots.length;
+      this.#socket.send(slot, size, connection.path);
+    }
+    if (this.#socket.isFull) return false;
+    // More to send: after the event loop has had its turn, or a fast sender would never read.
+    this.#dirty.add(connection);
+    this.#scheduleFlush();
+    return true;
+  }
+
+  #scheduleFlush(): void {
+    if (this.#isFlushScheduled) return;
+    this.#isFlushScheduled = true;
+    setImmediate(() => this.#flush());
+  }
+
+  #sendReplies(): void {
+    for (;;) {
+      const slot = this.#slots[this.#slotAt] as Buffer;
+      const size = this.#endpoint.pollReply(slot);
+      if (size === 0) return;
+      this.#slotAt = (this.#slotAt + 1) % this.#slots.length;
+      this.#socket.send(slot, size, this.#endpoint.replyPath);
+    }
+  }
+
+  #arm(now: Micros): void {
+    const next = this.#deadlines.next;
+    if (next === this.#timerAtUs && this.#timer !== undefined) return;
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#timerAtUs = next;
+    if (next === NEVER) return;
+    const waitMs = Math.min(TIMER_MS_MAX, Math.max(0, Math.ceil((next - now) / 1000)));
+    this.#timer = setTimeout(() => this.#onTimer(), waitMs);
+  }
+
+  #onTimer(): void {
+    this.#timer = undefined;
+    this.#timerAtUs = NEVER;
+    const now = nowUs();
+    for (let slot = this.#deadlines.takeDue(now); slot >= 0; slot = this.#deadlines.takeDue(now)) {
+      const connection = this.#endpoint.connectionAt(slot);
+      if (connection === undefined) continue;
+      connection.handleTimeout(now);
+      this.#dirty.add(connection);
+    }
+    this.#flush();
+  }
+
+  #forget(connection: Connection): void {
+    this.#deadlines.set(connection.slot, NEVER);
+    this.#handlers.delete(connection);
+    this.#endpoint.remove(connection);
+    this.#socket.paths.release(connection.path);
+    if (this.#handlers.size === 0) this.#onIdle?.();
+  }
+
+  /** Closes the socket as soon as no connection is left. */
+  closeWhenIdle(): void {
+    if (this.#handlers.size === 0) this.closeNow();
+    else this.#onIdle = () => this.closeNow();
+  }
+
+  /** Closes the socket at once. */
+  closeNow(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#socket.close();
+  }
+}

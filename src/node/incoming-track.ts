@@ -1,0 +1,195 @@
+/** The receiving side of a track as applications see it. Timestamps in microseconds, latency in milliseconds. */
+import type { Connection as Core } from '../connection/connection.ts';
+import type { ReceiveStream } from '../stream/receive.ts';
+import type { TrackReceiver } from '../track/receive.ts';
+import { RecordDecoder } from '../track/record.ts';
+import type { ReceiveStatistics, TrackKind } from '../track/types.ts';
+import { type Deferred, deferred } from './deferred.ts';
+
+/** One received media frame. */
+export interface Frame {
+  /** Belongs to the application. */
+  readonly data: Uint8Array;
+  /** Presentation time, integer microseconds. */
+  readonly timestamp: number;
+  readonly duration: number | undefined;
+  readonly keyFrame: boolean;
+  readonly discardable: boolean;
+  readonly frameId: number;
+  /** Media frames missing since the one before: a decoder may have to wait for a key frame. */
+  readonly skipped: number;
+}
+
+/** What the announcement of a track says. */
+export interface TrackDescription {
+  readonly kind: TrackKind;
+  /** Milliseconds; Infinity: reliable. */
+  readonly latency: number;
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+/** Reliable: media frames decoded ahead of the reader, bytes; then the stream is left unread, and its sender waits. */
+const READ_AHEAD_BYTES = 4_194_304;
+
+/**
+ * Media frames as they come. Iterate, or call `read()` after each `readable` event (cheaper). Ends when the sender ends
+ * the track or the connection ends.
+ */
+export class IncomingTrack extends EventTarget implements AsyncIterable<Frame> {
+  readonly id: number;
+  readonly kind: TrackKind;
+  readonly latency: number;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly #core: Core;
+  readonly #wake: () => void;
+  readonly #receiver: TrackReceiver | undefined;
+  readonly #stream: ReceiveStream | undefined;
+  readonly #decoder: RecordDecoder = new RecordDecoder();
+  readonly #decoded: Frame[] = [];
+  #decodedBytes = 0;
+  #nextFrameId = 0;
+  #waiting: Deferred<IteratorResult<Frame>> | undefined;
+  #isEnded = false;
+  #isComplete = false;
+  #error: unknown;
+
+  /** Made by a connection only. */
+  constructor(
+    id: number,
+    description: TrackDescription,
+    core: Core,
+    wake: () => void,
+    part: TrackReceiver | ReceiveStream,
+    isReliable: boolean,
+  ) {
+    super();
+    this.id = id;
+    this.kind = description.kind;
+    this.latency = description.latency;
+    this.metadata = description.metadata;
+    this.#core = core;
+    this.#wake = wake;
+    this.#receiver = isReliable ? undefined : (part as TrackReceiver);
+    this.#stream = isReliable ? (part as ReceiveStream) : undefined;
+  }
+
+  /** Counters of this track; undefined for a reliable one. */
+  get statistics(): Readonly<ReceiveStatistics> | undefined {
+    return this.#receiver?.statistics;
+  }
+
+  /** True once the sender has ended the track and everything before it was delivered (reliable) or decided (live). */
+  get isComplete(): boolean {
+    return this.#isComplete && this.#decoded.length === 0;
+  }
+
+  /** The next media frame, or undefined: none now. */
+  read(): Frame | undefined {
+    if (this.#receiver !== undefined) {
+      const frame = this.#receiver.poll();
+      if (frame === undefined) return undefined;
+      const { data, timestampUs, durationUs, keyFrame, discardable, frameId, skipped } = frame;
+      return { data, timestamp: timestampUs, duration: durationUs, keyFrame, discardable, frameId, skipped };
+    }
+    if (this.#decoded.length === 0) this.#decode();
+    const frame = this.#decoded.shift();
+    if (frame === undefined) return undefined;
+    this.#decodedBytes -= frame.data.length;
+    return frame;
+  }
+
+  #decode(): void {
+    const stream = this.#stream as ReceiveStream;
+    while (this.#decodedBytes < READ_AHEAD_BYTES) {
+      const bytes = stream.read();
+      if (bytes === undefined) break;
+      const error = this.#decoder.push(bytes, (record) => {
+        const { data, timestampUs, durationUs, keyFrame, discardable } = record;
+        const frameId = this.#nextFrameId++;
+        this.#decodedBytes += data.length;
+        this.#decoded.push({
+          data,
+          timestamp: timestampUs,
+          duration: durationUs,
+          keyFrame,
+          discardable,
+          frameId,
+          skipped: 0,
+        });
+      });
+      if (error !== 0) {
+        stream.stop(error);
+        break;
+      }
+    }
+    this.#wake();
+    if (stream.isFinished) {
+      this.#isComplete = this.#decoder.isAtBoundary;
+      this.#isEnded = true;
+    }
+  }
+
+  /** Asks the sender for a key frame: the decoder cannot go on. At most one request per round trip is sent. */
+  requestKeyFrame(): void {
+    this.#receiver?.requestKeyFrame();
+    this.#wake();
+  }
+
+  /** Wants no more of this track; the sender is told. */
+  stop(errorCode = 0): void {
+    if (this.#stream !== undefined) this.#stream.stop(errorCode);
+    else this.#core.tracks.stop(this.id, errorCode);
+    this.#isEnded = true;
+    this.#wake();
+    this.#settle();
+  }
+
+  /** @internal Something may be read, or the end was reached. */
+  onReadable(): void {
+    this.#settle();
+    this.dispatchEvent(new Event('readable'));
+  }
+
+  /** @internal */
+  onEnded(isComplete: boolean, error?: unknown): void {
+    if (this.#receiver !== undefined) this.#isComplete = isComplete;
+    this.#isEnded = true;
+    this.#error ??= error;
+    this.onReadable();
+  }
+
+  #settle(): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    const frame = this.read();
+    if (frame !== undefined) {
+      this.#waiting = undefined;
+      waiting.resolve({ value: frame, done: false });
+    } else if (this.#isEnded) {
+      this.#waiting = undefined;
+      this.#finish(waiting);
+    }
+  }
+
+  #finish(waiting: Deferred<IteratorResult<Frame>>): void {
+    const error = this.#error;
+    this.#error = undefined;
+    if (error === undefined) waiting.resolve({ value: undefined, done: true });
+    else waiting.reject(error);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Frame> {
+    return {
+      next: () => {
+        this.#waiting ??= deferred<IteratorResult<Frame>>();
+        const { promise } = this.#waiting;
+        this.#settle();
+        return promise;
+      },
+      return: () => {
+        if (!this.#isEnded) this.stop();
+        return Promise.resolve({ value: undefined, done: true });
+      },
+    };
+  }
+}

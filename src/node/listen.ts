@@ -1,0 +1,184 @@
+/** `listen`: one UDP socket for many callers. In: options. Out: connections whose callers are authenticated. */
+import { TransportError } from '../base/errors.ts';
+import type { Connection as Core } from '../connection/connection.ts';
+import { Connection, DEFAULT_LATENCY_MS } from './connection.ts';
+import { type Credentials, checkListener, listenerCredentials } from './credentials.ts';
+import { AsyncQueue } from './deferred.ts';
+import { Driver, nowUs } from './driver.ts';
+import type { Address } from './paths.ts';
+import { inRange, sharedOptions, type TransportOptions } from './shared-options.ts';
+import { createServerHandshake } from './tls.ts';
+
+/** What is known of a caller before TLS begins. */
+export interface CallRequest {
+  /** The path of the URI that was called. */
+  readonly resource: string;
+  /** Who the caller says it is; proven only once the handshake is complete. */
+  readonly identity: string;
+  readonly alpn: string;
+  readonly address: string;
+}
+
+/** `true`: go on. A string: the passphrase of that identity. An object: refused; the caller sees code and reason. */
+export type Verdict = true | string | { readonly reject: { readonly code: number; readonly reason: string } };
+
+/** What a listener is made with. Milliseconds. */
+export interface ListenOptions extends TransportOptions, Credentials {
+  /** Local address; default: all of them, IPv4 and IPv6. */
+  readonly host?: string | undefined;
+  /** Default 0: the system chooses. */
+  readonly port?: number | undefined;
+  /** Demand a certificate from callers, signed by `ca`. */
+  readonly requestCert?: boolean | undefined;
+  /** Decides about each caller before TLS begins. Default: everyone with the right credentials. */
+  readonly authorize?: ((request: CallRequest) => Verdict | Promise<Verdict>) | undefined;
+  /** Closes the listener. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Callers wait this long for `for await` to take them; beyond it the oldest is closed. */
+const BACKLOG = 1024;
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+const ALPN = 'millrace/1';
+/** Application code of a refusal because `authorize` failed itself. */
+const REFUSED_CODE = 1;
+
+/** Iterate for connections that are ready. */
+export class Listener implements AsyncIterable<Connection>, AsyncDisposable {
+  readonly #driver: Driver;
+  readonly #ready: AsyncQueue<Connection>;
+  readonly #live: Set<Connection>;
+
+  /** Made by `listen` only. */
+  constructor(driver: Driver, ready: AsyncQueue<Connection>, live: Set<Connection>) {
+    this.#driver = driver;
+    this.#ready = ready;
+    this.#live = live;
+  }
+
+  /** The local address; the real port when 0 was asked. */
+  get address(): Address {
+    return this.#driver.socket.address;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Connection> {
+    return this.#ready[Symbol.asyncIterator]();
+  }
+
+  /** Takes no more callers, closes every connection, then the socket. */
+  async close(info: { readonly closeCode?: number; readonly reason?: string } = {}): Promise<void> {
+    this.#ready.end();
+    await Promise.all([...this.#live].map((connection) => connection.close(info)));
+    this.#driver.closeWhenIdle();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/**
+ * Listens for callers.
+ *
+ * @throws TypeError, RangeError for bad options; TransportError ERR_MILLRACE_ADDRESS if the address cannot be bound.
+ */
+export async function listen(options: ListenOptions = {}): Promise<Listener> {
+  checkListener(options, options.authorize !== undefined);
+  const port = inRange(options.port, 'port', 0, 65_535, 0);
+  const shared = sharedOptions(options, HANDSHAKE_TIMEOUT_MS, {});
+  const ready = new AsyncQueue<Connection>(
+    BACKLOG,
+    (connection) => void connection.close({ closeCode: REFUSED_CODE }),
+  );
+  const live = new Set<Connection>();
+  let driver!: Driver;
+  const accept = (core: Core, address: string): Connection => {
+    const connection = new Connection({
+      core,
+      resource: '',
+      remoteAddress: driver.socket.paths.describe(core.path),
+      latency: options.latency ?? DEFAULT_LATENCY_MS,
+      wake: () => driver.wake(core),
+    });
+    live.add(connection);
+    connection.addEventListener('close', () => live.delete(connection), { once: true });
+    connection.onIncoming = (resource, identity) => {
+      void admit(options, driver, core, connection, { resource, identity, alpn: ALPN, address });
+    };
+    connection.ready.then(
+      () => ready.push(connection),
+      () => {},
+    );
+    return connection;
+  };
+  driver = await open(options.host, port, options, shared, accept);
+  const listener = new Listener(driver, ready, live);
+  options.signal?.addEventListener(
+    'abort',
+    () => void listener.close({ reason: 'the listener was closed' }),
+    { once: true },
+  );
+  return listener;
+}
+
+/** All addresses: one socket for IPv6 and IPv4 where the system has both, else IPv4. */
+async function open(
+  host: string | undefined,
+  port: number,
+  options: ListenOptions,
+  shared: Parameters<typeof Driver.open>[1],
+  accept: NonNullable<Parameters<typeof Driver.open>[2]>,
+): Promise<Driver> {
+  const { faults } = options;
+  if (host !== undefined && host !== '') {
+    const { lookup } = await import('node:dns/promises');
+    const { address, family } = await lookup(host).catch((cause) => {
+      throw new TransportError('ERR_MILLRACE_UNKNOWN_HOST', `the host name ${host} does not resolve`, {
+        cause,
+      });
+    });
+    return Driver.open({ host: address, port, family: family === 6 ? 6 : 4, faults }, shared, accept);
+  }
+  try {
+    return await Driver.open({ host: '::', port, family: 6, faults }, shared, accept);
+  } catch (error) {
+    const cause = (error as TransportError).cause as NodeJS.ErrnoException | undefined;
+    if (cause?.code !== 'EAFNOSUPPORT' && cause?.code !== 'EADDRNOTAVAIL') throw error;
+    return Driver.open({ host: '0.0.0.0', port, family: 4, faults }, shared, accept);
+  }
+}
+
+/** Asks `authorize`, then gives the caller its TLS side. */
+async function admit(
+  options: ListenOptions,
+  driver: Driver,
+  core: Core,
+  connection: Connection,
+  request: CallRequest,
+): Promise<void> {
+  try {
+    const verdict = (await options.authorize?.(request)) ?? true;
+    if (typeof verdict === 'object') {
+      core.close(true, verdict.reject.code, verdict.reject.reason, nowUs());
+      driver.wake(core);
+      return;
+    }
+    const passphrase = typeof verdict === 'string' ? verdict : options.passphrase;
+    const handshake = createServerHandshake(await listenerCredentials(options, passphrase));
+    handshake.onProgress = () => {
+      core.handshakeProgress(nowUs());
+      driver.wake(core);
+    };
+    core.attachHandshake(handshake, nowUs());
+    connection.ready.then(
+      () => {
+        connection.identity = handshake.peer.identity;
+      },
+      () => {},
+    );
+  } catch {
+    // Whatever went wrong in `authorize` is the listener's own affair: the caller learns that it was refused.
+    core.close(true, REFUSED_CODE, 'the listener could not decide', nowUs());
+  }
+  driver.wake(core);
+}

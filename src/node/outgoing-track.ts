@@ -1,0 +1,279 @@
+/** The sending side of a track as applications see it. Milliseconds and bits per second; timestamps in microseconds. */
+import type { Connection as Core } from '../connection/connection.ts';
+import type { FrameOutcome } from '../connection/events.ts';
+import type { SendStream } from '../stream/send.ts';
+import { encodeRecordHeader } from '../track/record.ts';
+import type { TrackSender } from '../track/send.ts';
+import type { MediaFrameOptions, SendStatistics } from '../track/types.ts';
+import { type Deferred, deferred } from './deferred.ts';
+import { nowUs } from './driver.ts';
+
+/** What is said of one media frame. */
+export interface FrameOptions {
+  /** Presentation time, integer microseconds as in WebCodecs. Default: microseconds since the track was made. */
+  readonly timestamp?: number;
+  /** Integer microseconds. */
+  readonly duration?: number;
+  readonly keyFrame?: boolean;
+  /** May be dropped first when the track does not fit. */
+  readonly discardable?: boolean;
+}
+
+/** A `bitratechange` event. */
+export class BitrateChangeEvent extends Event {
+  /** What the encoder may produce, net of repair, resends and headers. */
+  readonly bitsPerSecond: number;
+  /** A single media frame above this would queue. */
+  readonly maxFrameBytes: number;
+
+  constructor(bitsPerSecond: number, maxFrameBytes: number) {
+    super('bitratechange');
+    this.bitsPerSecond = bitsPerSecond;
+    this.maxFrameBytes = maxFrameBytes;
+  }
+}
+
+/** One sent media frame. Its `settled` promise is made only when it is asked for. */
+export class SentFrame {
+  readonly frameId: number;
+  #outcome: FrameOutcome | undefined;
+  #deferred: Deferred<FrameOutcome> | undefined;
+
+  /** Made by `OutgoingTrack.send` only. */
+  constructor(frameId: number) {
+    this.frameId = frameId;
+  }
+
+  /** How it ended; undefined while it is under way. */
+  get outcome(): FrameOutcome | undefined {
+    return this.#outcome;
+  }
+
+  /** Fulfilled with the outcome; never rejected. */
+  get settled(): Promise<FrameOutcome> {
+    if (this.#outcome !== undefined) return Promise.resolve(this.#outcome);
+    this.#deferred ??= deferred<FrameOutcome>();
+    return this.#deferred.promise;
+  }
+
+  /** @internal */
+  settle(outcome: FrameOutcome): void {
+    this.#outcome = outcome;
+    this.#deferred?.resolve(outcome);
+  }
+}
+
+/** Beyond this much unacknowledged data a reliable track asks its writer to wait. */
+const RELIABLE_HIGH_WATER_BYTES = 4_194_304;
+
+/** What both kinds of outgoing track need of their connection. */
+export interface TrackHost {
+  readonly core: Core;
+  wake(): void;
+}
+
+/**
+ * Media frames on their way out. A live track never blocks: what does not fit expires. A reliable track (latency
+ * Infinity) keeps everything, and `ready` says when to go on.
+ *
+ * Events: `bitratechange` ({@link BitrateChangeEvent}), `keyframerequest`, `stopped`.
+ */
+export class OutgoingTrack extends EventTarget {
+  readonly id: number;
+  /** Milliseconds in force (the larger of both ends' wishes); Infinity for a reliable track. */
+  readonly latency: number;
+  readonly #host: TrackHost;
+  readonly #sender: TrackSender | undefined;
+  readonly #stream: SendStream | undefined;
+  readonly #frames: Map<number, SentFrame> = new Map();
+  readonly #startUs: number = nowUs();
+  /** Reliable: bytes of records that the stream had no room for yet. */
+  readonly #backlog: Uint8Array[] = [];
+  /** Reliable: end offset and frame, ascending. */
+  readonly #unacked: { readonly end: number; readonly frame: SentFrame }[] = [];
+  #backlogBytes = 0;
+  #nextFrameId = 0;
+  #queuedEnd = 0;
+  #ended: Deferred<void> | undefined;
+  #ready: Deferred<void> | undefined;
+  #isEnding = false;
+  #isOver = false;
+  #targetBitrate = 0;
+  #maxFrameBytes = 0;
+
+  /** Made by `Connection.createTrack` only. */
+  constructor(
+    id: number,
+    latency: number,
+    host: TrackHost,
+    part: TrackSender | SendStream,
+    isReliable: boolean,
+  ) {
+    super();
+    this.id = id;
+    this.latency = latency;
+    this.#host = host;
+    this.#sender = isReliable ? undefined : (part as TrackSender);
+    this.#stream = isReliable ? (part as SendStream) : undefined;
+  }
+
+  /** Bits per second the encoder may produce on this track now. */
+  get targetBitrate(): number {
+    if (this.#targetBitrate > 0) return this.#targetBitrate;
+    return this.#sender === undefined
+      ? this.#host.core.state.controller.targetRateBps
+      : this.#host.core.targetOf(this.#sender);
+  }
+
+  /** Bytes a single media frame may have without queueing; 0 before the first target. */
+  get maxFrameBytes(): number {
+    return this.#maxFrameBytes;
+  }
+
+  /** Age of the oldest media that has not left yet, ms. */
+  get queuedMs(): number {
+    return this.#sender === undefined ? 0 : this.#sender.queuedUs(nowUs()) / 1000;
+  }
+
+  /** Media bytes that have not left yet (reliable: that are not acknowledged yet). */
+  get queuedBytes(): number {
+    if (this.#sender !== undefined) return this.#sender.queuedBytes;
+    return (this.#stream?.bufferedBytes ?? 0) + this.#backlogBytes;
+  }
+
+  /** Fulfilled when a reliable track wants more data; at once for a live one. */
+  get ready(): Promise<void> {
+    if (this.#isOver || this.#sender !== undefined || this.queuedBytes < RELIABLE_HIGH_WATER_BYTES) {
+      return Promise.resolve();
+    }
+    this.#ready ??= deferred<void>();
+    return this.#ready.promise;
+  }
+
+  /** Counters of this track; undefined for a reliable one. */
+  get statistics(): Readonly<SendStatistics> | undefined {
+    return this.#sender?.statistics;
+  }
+
+  /**
+   * Sends one media frame; the bytes are copied.
+   *
+   * @returns A handle whose `settled` tells how it ended; ignoring it costs nothing.
+   * @throws TypeError, RangeError for bad arguments (at most 16 MiB). After the end of the connection the frame is
+   * `dropped`.
+   */
+  send(data: Uint8Array, options: FrameOptions = {}): SentFrame {
+    if (!(data instanceof Uint8Array)) throw new TypeError('a media frame is a Uint8Array');
+    if (this.#isEnding) throw new TypeError('the track has ended: send before end()');
+    const now = nowUs();
+    const media: MediaFrameOptions = {
+      timestampUs: options.timestamp ?? now - this.#startUs,
+      durationUs: options.duration,
+      keyFrame: options.keyFrame,
+      discardable: options.discardable,
+    };
+    if (this.#isOver) {
+      const frame = new SentFrame(this.#nextFrameId++);
+      frame.settle('dropped');
+      return frame;
+    }
+    return this.#sender === undefined
+      ? this.#sendRecord(data, media)
+      : this.#sendLive(this.#sender, data, media, now);
+  }
+
+  #sendLive(sender: TrackSender, data: Uint8Array, media: MediaFrameOptions, now: number): SentFrame {
+    const frame = new SentFrame(sender.send(data, media, now));
+    this.#frames.set(frame.frameId, frame);
+    this.#host.core.onMediaQueued(sender, now);
+    this.#host.wake();
+    return frame;
+  }
+
+  #sendRecord(data: Uint8Array, media: MediaFrameOptions): SentFrame {
+    const header = encodeRecordHeader(data.length, media);
+    const frame = new SentFrame(this.#nextFrameId++);
+    this.#queuedEnd += header.length + data.length;
+    this.#unacked.push({ end: this.#queuedEnd, frame });
+    this.#write(header);
+    this.#write(data);
+    this.#host.wake();
+    return frame;
+  }
+
+  #write(bytes: Uint8Array): void {
+    const stream = this.#stream as SendStream;
+    const taken = this.#backlog.length === 0 ? stream.write(bytes) : 0;
+    if (taken === bytes.length) return;
+    this.#backlog.push(bytes.slice(taken));
+    this.#backlogBytes += bytes.length - taken;
+  }
+
+  /** No more media frames. Fulfilled when every one has settled (reliable: is acknowledged). */
+  end(): Promise<void> {
+    this.#ended ??= deferred<void>();
+    if (this.#isEnding) return this.#ended.promise;
+    this.#isEnding = true;
+    if (this.#isOver) this.#ended.resolve();
+    else if (this.#sender !== undefined) this.#host.core.tracks.end(this.id);
+    else this.#flushBacklog();
+    this.#host.wake();
+    return this.#ended.promise;
+  }
+
+  #flushBacklog(): void {
+    const stream = this.#stream as SendStream;
+    while (this.#backlog.length > 0) {
+      const bytes = this.#backlog[0] as Uint8Array;
+      const taken = stream.write(bytes);
+      this.#backlogBytes -= taken;
+      if (taken < bytes.length) {
+        this.#backlog[0] = bytes.subarray(taken);
+        return;
+      }
+      this.#backlog.shift();
+    }
+    if (this.#isEnding) stream.finish();
+  }
+
+  /** @internal Settles what is acknowledged, moves what waits. */
+  onStreamMoved(): void {
+    const stream = this.#stream as SendStream;
+    while (this.#unacked.length > 0 && (this.#unacked[0] as { end: number }).end <= stream.ackedOffset) {
+      (this.#unacked.shift() as { frame: SentFrame }).frame.settle('acknowledged');
+    }
+    this.#flushBacklog();
+    if (this.queuedBytes < RELIABLE_HIGH_WATER_BYTES / 2) this.#release();
+  }
+
+  #release(): void {
+    this.#ready?.resolve();
+    this.#ready = undefined;
+  }
+
+  /** @internal */
+  onFrameSettled(frameId: number, outcome: FrameOutcome): void {
+    this.#frames.get(frameId)?.settle(outcome);
+    this.#frames.delete(frameId);
+  }
+
+  /** @internal */
+  onBitrate(bitsPerSecond: number, maxFrameBytes: number): void {
+    this.#targetBitrate = bitsPerSecond;
+    this.#maxFrameBytes = maxFrameBytes;
+    this.dispatchEvent(new BitrateChangeEvent(bitsPerSecond, maxFrameBytes));
+  }
+
+  /** @internal Nothing will move any more: the connection ended, the receiver stopped the track, or it has settled. */
+  onOver(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    for (const frame of this.#frames.values()) frame.settle('dropped');
+    this.#frames.clear();
+    for (const { frame } of this.#unacked) frame.settle('dropped');
+    this.#unacked.length = 0;
+    this.#backlog.length = 0;
+    this.#release();
+    this.#ended?.resolve();
+  }
+}

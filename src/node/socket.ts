@@ -1,0 +1,165 @@
+/**
+ * One UDP socket: addresses become path numbers on the way in, and addresses again on the way out.
+ * In: datagrams from the kernel, datagrams of the driver. Out: the same the other way, errors, buffer sizes.
+ */
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { TransportError } from '../base/errors.ts';
+import type { PathId } from '../base/protocol.ts';
+import { FaultInjector, type FaultOptions } from './faults.ts';
+import { log } from './log.ts';
+import { type Address, CONNECTED_PATH, PathTable } from './paths.ts';
+
+/** What is asked of the kernel per direction: 100 ms at 300 Mbit/s. Linux gives 208 KiB by default. */
+const SOCKET_BUFFER_BYTES = 4_194_304;
+/** Datagrams that wait in libuv because the kernel's buffer is full; beyond it the driver pauses. */
+const SEND_QUEUE_MAX = 192;
+
+export interface SocketOptions {
+  /** Address to bind; undefined: any. */
+  readonly host?: string | undefined;
+  /** 0: the kernel chooses. */
+  readonly port: number;
+  readonly family: 4 | 6;
+  /** Connect to this peer only: closed ports then surface as ECONNREFUSED. */
+  readonly remote?: Address | undefined;
+  readonly faults?: FaultOptions | undefined;
+}
+
+/** What the owner of a socket hears. */
+export interface SocketEvents {
+  onDatagram(datagram: Uint8Array, path: PathId): void;
+  /** ICMP said that nobody listens there (connected sockets only). */
+  onRefused(): void;
+  onError(error: Error): void;
+}
+
+let isBufferWarningGiven = false;
+
+export class UdpSocket {
+  readonly #socket: Socket;
+  readonly #events: SocketEvents;
+  /** Which path numbers stand for which remote addresses. */
+  readonly paths: PathTable = new PathTable();
+  readonly #faults: FaultInjector | undefined;
+  readonly #isConnected: boolean;
+  #isClosed = false;
+
+  private constructor(options: SocketOptions, events: SocketEvents) {
+    this.#events = events;
+    this.#faults = options.faults === undefined ? undefined : new FaultInjector(options.faults);
+    this.#isConnected = options.remote !== undefined;
+    this.#socket = createSocket({
+      type: options.family === 4 ? 'udp4' : 'udp6',
+      // Addresses are always numeric here. A synchronous answer keeps send() from deferring by a tick, after which
+      // a reused buffer would hold other bytes.
+      lookup: (host, _options, callback) => callback(null, host, options.family),
+    });
+  }
+
+  /** Binds (and connects) a socket. Rejects with ERR_MILLRACE_ADDRESS if it cannot be bound. */
+  static async open(options: SocketOptions, events: SocketEvents): Promise<UdpSocket> {
+    const udp = new UdpSocket(options, events);
+    const socket = udp.#socket;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        socket.once('error', reject);
+        const bound = (): void => {
+          if (options.remote === undefined) resolve();
+          else socket.connect(options.remote.port, options.remote.host, resolve);
+        };
+        socket.bind(
+          { port: options.port, ...(options.host === undefined ? {} : { address: options.host }) },
+          bound,
+        );
+      });
+    } catch (error) {
+      socket.close();
+      throw bindError(options, error);
+    }
+    socket.removeAllListeners('error');
+    if (options.remote !== undefined) udp.paths.connect(options.remote);
+    socket.on('message', (message, remote) => events.onDatagram(message, udp.#pathOf(remote)));
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ECONNREFUSED') events.onRefused();
+      else events.onError(error);
+    });
+    udp.#askForBuffers();
+    return udp;
+  }
+
+  get address(): Address {
+    const { address, port } = this.#socket.address();
+    return { host: address, port };
+  }
+
+  /** True while the kernel cannot take more: the driver pauses, or memory would grow without bound. */
+  get isFull(): boolean {
+    return this.#socket.getSendQueueCount() >= SEND_QUEUE_MAX;
+  }
+
+  /** Datagrams a caller may keep unsent buffers for: as many as `isFull` allows to queue, and a batch. */
+  static readonly slots: number = SEND_QUEUE_MAX + 64;
+
+  /** Sends `slot[0, size)`. The buffer must stay untouched until `UdpSocket.slots` more datagrams have been sent. */
+  send(slot: Buffer, size: number, path: PathId): void {
+    if (this.#isClosed) return;
+    if (this.#faults !== undefined) {
+      const datagram = slot.subarray(0, size);
+      const times = this.#faults.pass(datagram, (copy) => this.#send(Buffer.from(copy), copy.length, path));
+      for (let i = 0; i < times; i++) this.#send(Buffer.from(datagram), size, path);
+      return;
+    }
+    this.#send(slot, size, path);
+  }
+
+  #send(slot: Buffer, size: number, path: PathId): void {
+    if (this.#isClosed) return;
+    if (this.#isConnected) {
+      this.#socket.send(slot, 0, size);
+      return;
+    }
+    const address = this.paths.addressOf(path);
+    if (address !== undefined) this.#socket.send(slot, 0, size, address.port, address.host);
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#socket.close();
+  }
+
+  #pathOf(remote: RemoteInfo): PathId {
+    return this.#isConnected ? CONNECTED_PATH : this.paths.pathOf(remote.address, remote.port);
+  }
+
+  #askForBuffers(): void {
+    try {
+      this.#socket.setRecvBufferSize(SOCKET_BUFFER_BYTES);
+      this.#socket.setSendBufferSize(SOCKET_BUFFER_BYTES);
+      // Linux reports twice what it grants, for its own bookkeeping.
+      const granted = Math.min(this.#socket.getRecvBufferSize(), this.#socket.getSendBufferSize());
+      if (granted >= SOCKET_BUFFER_BYTES || isBufferWarningGiven) return;
+      isBufferWarningGiven = true;
+      log(
+        `socket buffers of ${granted} bytes instead of ${SOCKET_BUFFER_BYTES}: bursts may be lost in this host; ` +
+          `raise them with: sysctl -w net.core.rmem_max=${SOCKET_BUFFER_BYTES} net.core.wmem_max=${SOCKET_BUFFER_BYTES}`,
+      );
+    } catch {
+      // Some systems refuse the call; the default buffers then stay.
+    }
+  }
+}
+
+function bindError(options: SocketOptions, cause: unknown): TransportError {
+  const { code } = cause as NodeJS.ErrnoException;
+  const where = `${options.host ?? (options.family === 4 ? '0.0.0.0' : '[::]')}:${options.port}`;
+  const what =
+    code === 'EADDRINUSE'
+      ? `${where} is in use; choose another port or stop the program that has it`
+      : code === 'EADDRNOTAVAIL'
+        ? `${where} is no address of this machine; leave the host empty to listen on all of them`
+        : code === 'EACCES'
+          ? `no permission to bind ${where}; choose a port above 1023`
+          : `cannot use ${where}: ${(cause as Error).message}`;
+  return new TransportError('ERR_MILLRACE_ADDRESS', what, { cause });
+}

@@ -1,0 +1,91 @@
+/** Statistics of a connection in the public units: milliseconds, bytes, bits per second. Source: docs/statistics.md. */
+import type { Micros } from '../base/protocol.ts';
+import type { Connection as Core } from '../connection/connection.ts';
+import type { Rejections } from '../connection/stats.ts';
+import { type FrameCounts, frameCounts } from '../track/types.ts';
+
+/** Cumulative unless it says `recent` or `now`. */
+export interface ConnectionStats {
+  /** Smoothed round trip now, ms. */
+  readonly rttMs: number;
+  readonly rttVarianceMs: number;
+  readonly minRttMs: number;
+  /** Packets lost towards the peer, recent, 0..1. */
+  readonly lossRatio: number;
+  /** Mean run of lost packets, recent. */
+  readonly burstMean: number;
+  /** What all senders together may put on the wire now. */
+  readonly targetBps: number;
+  readonly pacingBps: number;
+  readonly queueDelayMs: number;
+  readonly bytesInFlight: number;
+  readonly congestionWindowBytes: number;
+  readonly datagramBytes: number;
+  /** Media bytes that left, first transmissions. */
+  readonly mediaBytes: number;
+  readonly headerBytes: number;
+  readonly resendBytes: number;
+  readonly repairBytes: number;
+  readonly probeBytes: number;
+  readonly feedbackBytes: number;
+  /** UDP payload bytes. */
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  readonly datagramsSent: number;
+  readonly datagramsReceived: number;
+  readonly packetsSent: number;
+  readonly packetsReceived: number;
+  readonly packetsLost: number;
+  readonly spuriousLosses: number;
+  /** Media frames of every outgoing track. */
+  readonly framesSent: Readonly<FrameCounts>;
+  /** Media frames of every incoming track; `sent` counts those whose fate is known. */
+  readonly framesReceived: Readonly<FrameCounts>;
+  /** Packets and symbols that arrived and were not used, by reason. */
+  readonly rejected: Readonly<Rejections>;
+  readonly state: string;
+}
+
+/** Reads every counter. Cost: proportional to the number of tracks. */
+export function collectStats(core: Core, _now: Micros): ConnectionStats {
+  const { rtt, recovery, controller, counters, path, tracks } = core.state;
+  const sent = tracks.sendTotals();
+  const received = tracks.receiveTotals();
+  const { statistics } = recovery;
+  return {
+    rttMs: rtt.hasSample ? rtt.smoothedUs / 1000 : 0,
+    rttVarianceMs: rtt.hasSample ? rtt.varianceUs / 1000 : 0,
+    minRttMs: rtt.hasSample ? rtt.minUs / 1000 : 0,
+    lossRatio: statistics.lossRatio,
+    burstMean: statistics.burstMean,
+    targetBps: controller.targetRateBps,
+    pacingBps: controller.pacingRateBps,
+    queueDelayMs: controller.queueDelayUs / 1000,
+    bytesInFlight: recovery.bytesInFlight,
+    congestionWindowBytes: controller.congestionWindowBytes,
+    datagramBytes: path.datagramBytes,
+    mediaBytes: sent.mediaBytes,
+    headerBytes: sent.headerBytes,
+    resendBytes: sent.resendBytes,
+    repairBytes: sent.repairBytes,
+    probeBytes: counters.probeBytesSent,
+    feedbackBytes: counters.feedbackBytesSent,
+    bytesSent: counters.bytesSent,
+    bytesReceived: counters.bytesReceived,
+    datagramsSent: counters.datagramsSent,
+    datagramsReceived: counters.datagramsReceived,
+    packetsSent: counters.packetsSent,
+    packetsReceived: counters.packetsReceived,
+    packetsLost: statistics.lost,
+    spuriousLosses: statistics.spurious,
+    framesSent: { ...sent.frames },
+    framesReceived: { ...received.frames },
+    rejected: { ...counters.rejected, late: received.lateSymbols + received.duplicateSymbols },
+    state: controller.state,
+  };
+}
+
+/** Adds counts up. */
+export function addFrames(into: FrameCounts, from: Readonly<FrameCounts>): void {
+  for (const key of Object.keys(frameCounts()) as (keyof FrameCounts)[]) into[key] += from[key];
+}

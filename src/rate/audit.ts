@@ -1,0 +1,112 @@
+/**
+ * Tells random loss from loss that the rate causes: slow down for a moment and see whether the loss goes away. Random
+ * loss does not care; an overflowing shallow buffer or a policer does. Source: reference/congestion.md §4.3.
+ */
+import { MILLISECOND, type Micros, SECOND } from '../base/protocol.ts';
+import type { LossHistory, SendHistory } from './history.ts';
+
+/** The rate during an audit, as a part of what was sent before. */
+const SLOW_DOWN = 0.8;
+/** Feedback is ignored for a round trip and this long: it speaks of packets sent before the slow-down. */
+const SETTLE_US: Micros = 300 * MILLISECOND;
+/** Then so many packets are watched, for at least and at most so long. */
+const PACKETS_WATCHED = 110;
+const WATCH_MIN_US: Micros = 200 * MILLISECOND;
+const WATCH_MAX_US: Micros = 1_600 * MILLISECOND;
+const INTERVAL_US: Micros = 2_500 * MILLISECOND;
+/** Proven random loss is proven again so often: a path changes. */
+const REPEAT_US: Micros = 20 * SECOND;
+/** More than this is never believed to be harmless. */
+const RANDOM_LOSS_MAX = 0.2;
+/** Packets behind a loss estimate that may start an audit. */
+const PACKETS_MIN = 80;
+
+/** What an audit found. */
+export const Verdict = {
+  NONE: 0,
+  /** Loss does not depend on the rate: `randomLossRatio` has been set. */
+  RANDOM: 1,
+  /** Loss fell with the rate: congestion without delay. */
+  CONGESTION: 2,
+} as const;
+/** One of {@link Verdict}. */
+export type Verdict = (typeof Verdict)[keyof typeof Verdict];
+
+/** Owner of the random-loss estimate. */
+export class LossAudit {
+  /** Loss that does not depend on the rate, 0..0.2. */
+  randomLossRatio = 0;
+  isRunning = false;
+  /** No more than this while running, bits per second. */
+  limitBps: number = Number.POSITIVE_INFINITY;
+  /** Delivered rate before the audit that ended last, bits per second. */
+  deliveredBps = 0;
+  #startedAtUs: Micros = 0;
+  #endedAtUs: Micros = -REPEAT_US;
+  #lossBefore = 0;
+  #sentBeforeBps = 0;
+  #acked = 0;
+  #lost = 0;
+
+  /** The drift between audits: the estimate falls freely, and rises freely only while loss is small. */
+  follow(history: LossHistory, dtSeconds: number): void {
+    if (history.calmPackets < 30) return;
+    const loss = history.calmRatio;
+    const change = (loss - this.randomLossRatio) * dtSeconds;
+    if (loss < this.randomLossRatio) this.randomLossRatio += Math.max(change / 4, -this.randomLossRatio);
+    else if (loss < 0.015) this.randomLossRatio += change / 2;
+  }
+
+  /** True when loss is unexplained, or an old explanation is due for a check. */
+  isDue(history: LossHistory, now: Micros): boolean {
+    if (this.isRunning || now - this.#endedAtUs < INTERVAL_US || history.calmPackets < PACKETS_MIN)
+      return false;
+    const known = this.randomLossRatio;
+    const doubt = Math.max(0.015, 3 * Math.sqrt(Math.max(known, 0.01) / history.calmPackets));
+    return history.calmRatio > known + doubt || (known > 0.03 && now - this.#endedAtUs > REPEAT_US);
+  }
+
+  /** @param rateBps The target rate in force. @param deliveredBps Rate that arrives now. */
+  start(history: LossHistory, sent: SendHistory, rateBps: number, deliveredBps: number, now: Micros): void {
+    this.isRunning = true;
+    this.#startedAtUs = now;
+    this.#lossBefore = history.calmRatio;
+    this.#sentBeforeBps = sent.rate(now - SECOND / 2, now);
+    this.deliveredBps = deliveredBps;
+    this.limitBps = SLOW_DOWN * Math.min(rateBps, this.#sentBeforeBps);
+    this.#acked = 0;
+    this.#lost = 0;
+  }
+
+  abort(now: Micros): void {
+    this.isRunning = false;
+    this.limitBps = Number.POSITIVE_INFINITY;
+    this.#endedAtUs = now;
+  }
+
+  /** What one feedback told, while running. */
+  onFeedback(acked: number, lost: number, sent: SendHistory, smoothedRttUs: Micros, now: Micros): Verdict {
+    const watchFrom = this.#startedAtUs + smoothedRttUs + SETTLE_US;
+    if (now < watchFrom) return Verdict.NONE;
+    this.#acked += acked;
+    this.#lost += lost;
+    const packets = this.#acked + this.#lost;
+    const watched = now - watchFrom;
+    if (watched < WATCH_MIN_US || (packets < PACKETS_WATCHED && watched < WATCH_MAX_US)) return Verdict.NONE;
+    this.abort(now);
+    return this.#judge(packets, sent.rate(this.#startedAtUs + SETTLE_US, now - smoothedRttUs));
+  }
+
+  #judge(packets: number, sentBps: number): Verdict {
+    const before = this.#lossBefore;
+    const after = Math.max(0, this.#lost) / Math.max(1, packets);
+    // The sender did not follow (it had too little to send before, or a resend storm): inconclusive.
+    if (sentBps > 0.9 * this.#sentBeforeBps) return Verdict.NONE;
+    const ifOverflow = Math.max(0, 1 - ((1 - before) * this.#sentBeforeBps) / Math.max(sentBps, 1));
+    const middle = Math.max(0.005, (before + after) / 2);
+    const noise = 2 * Math.sqrt(middle * (1 / 160 + 1 / Math.max(1, packets)));
+    if (after < (before + ifOverflow) / 2 && before - after >= noise) return Verdict.CONGESTION;
+    this.randomLossRatio = Math.min(RANDOM_LOSS_MAX, (before + after) / 2);
+    return Verdict.RANDOM;
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * A short packet train at more than the target rate shows whether the path carries more. In: acked packets. Out: the
+ * capacity seen. Source: reference/congestion.md §4.4; packet pair dispersion with BBR's longer-of-two-spans rule.
+ */
+import { MILLISECOND, type Micros, SECOND } from '../base/protocol.ts';
+import type { AckedPacket } from './controller.ts';
+
+const PACKETS_MIN = 5;
+const LENGTH_MIN_US: Micros = 60 * MILLISECOND;
+const LENGTH_MAX_US: Micros = 120 * MILLISECOND;
+/** A train of about so many packets of usual size, within the lengths above. */
+const TRAIN_BITS = 8 * 9_600;
+/** Time after the last packet of the train for its feedback to come: a round trip and this. */
+const FEEDBACK_US: Micros = 30 * MILLISECOND;
+/** Between probes; grows by 1.6 with each that shows nothing. */
+const INTERVAL_MIN_US: Micros = SECOND;
+const INTERVAL_MAX_US: Micros = 4 * SECOND;
+const BACK_OFF = 1.6;
+
+/** One probe at a time. */
+export class CapacityProbe {
+  /** Rate during the train, as a multiple of the target. */
+  gain = 1;
+  /** Bytes of the train that are still to be sent. */
+  bytesLeft = 0;
+  nextAtUs: Micros = 0;
+  #intervalUs: Micros = INTERVAL_MIN_US;
+  #startedAtUs: Micros = -1;
+  #endsAtUs: Micros = -1;
+  #packets = 0;
+  #bytes = 0;
+  #firstBytes = 0;
+  #firstSent: Micros = 0;
+  #lastSent: Micros = 0;
+  #firstReceived: Micros = 0;
+  #lastReceived: Micros = 0;
+
+  /** A train has been sent, or is being sent, and is not judged yet. */
+  get isPending(): boolean {
+    return this.#endsAtUs >= 0;
+  }
+
+  isSending(now: Micros): boolean {
+    return now < this.#endsAtUs;
+  }
+
+  start(gain: number, targetBps: number, now: Micros): void {
+    const length = Math.max(LENGTH_MIN_US, Math.min(LENGTH_MAX_US, (TRAIN_BITS * 1e6) / (gain * targetBps)));
+    this.gain = gain;
+    this.#startedAtUs = now;
+    this.#endsAtUs = now + Math.round(length);
+    this.bytesLeft = Math.ceil((gain * targetBps * length) / 8e6);
+    this.#packets = 0;
+    this.#bytes = 0;
+  }
+
+  onSent(sizeBytes: number): void {
+    if (this.bytesLeft > 0) this.bytesLeft = Math.max(0, this.bytesLeft - sizeBytes);
+  }
+
+  onAcked(packet: AckedPacket): void {
+    if (this.#endsAtUs < 0 || packet.sentAtUs < this.#startedAtUs || packet.sentAtUs > this.#endsAtUs) return;
+    const receivedAtUs = packet.receivedAtUs;
+    if (Number.isNaN(receivedAtUs)) return;
+    if (this.#packets === 0) {
+      this.#firstBytes = packet.sizeBytes;
+      this.#firstSent = packet.sentAtUs;
+      this.#lastSent = packet.sentAtUs;
+      this.#firstReceived = receivedAtUs;
+      this.#lastReceived = receivedAtUs;
+    }
+    this.#packets++;
+    this.#bytes += packet.sizeBytes;
+    this.#lastSent = Math.max(this.#lastSent, packet.sentAtUs);
+    this.#lastReceived = Math.max(this.#lastReceived, receivedAtUs);
+  }
+
+  /** True when the train's feedback should be complete: ask `result`, then `accept` or `reject`. */
+  isComplete(now: Micros, smoothedRttUs: Micros): boolean {
+    return this.#endsAtUs >= 0 && now >= this.#endsAtUs + smoothedRttUs + FEEDBACK_US;
+  }
+
+  /**
+   * Bits per second that the train has shown; NaN if too few of its packets arrived. A train that spread out on the
+   * way has met the limit: 3 % less, to leave the queue it made.
+   */
+  result(): number {
+    if (this.#packets < PACKETS_MIN) return Number.NaN;
+    const bits = (this.#bytes - this.#firstBytes) * 8e6;
+    const receivedBps = bits / Math.max(this.#lastReceived - this.#firstReceived, MILLISECOND);
+    const sentBps = bits / Math.max(this.#lastSent - this.#firstSent, MILLISECOND);
+    return receivedBps < 0.92 * sentBps ? 0.97 * receivedBps : Math.min(receivedBps, sentBps);
+  }
+
+  /** It found more: the next one follows after a round trip. */
+  accept(now: Micros, smoothedRttUs: Micros): void {
+    this.#end();
+    this.#intervalUs = INTERVAL_MIN_US;
+    this.nextAtUs = now + smoothedRttUs;
+  }
+
+  reject(now: Micros): void {
+    this.#end();
+    this.#intervalUs = Math.min(INTERVAL_MAX_US, this.#intervalUs * BACK_OFF);
+    this.nextAtUs = now + this.#intervalUs;
+  }
+
+  /** Something else happens: no probe for a while. */
+  postpone(now: Micros): void {
+    this.#end();
+    this.nextAtUs = Math.max(this.nextAtUs, now + SECOND + this.#intervalUs);
+  }
+
+  #end(): void {
+    this.#endsAtUs = -1;
+    this.bytesLeft = 0;
+  }
+}

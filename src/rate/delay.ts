@@ -1,0 +1,89 @@
+/**
+ * The standing queue on the way to the peer, from one-way delays whose clocks share no origin. In: send and receive
+ * times per packet. Out: queueing delay. A minimum over 60 ms keeps jitter out (late ACKs, busy event loops, radio
+ * schedulers all add delay, but not to every packet); a real queue delays them all. Source: reference/congestion.md
+ * §4.1; base delay history as in LEDBAT (RFC 6817 §3.4.2) and SCReAM.
+ */
+import { MILLISECOND, type Micros, SECOND } from '../base/protocol.ts';
+
+/** The queue is the minimum over this window: 6 slots of 10 ms. */
+const SLOTS = 6;
+const SLOT_US: Micros = 10 * MILLISECOND;
+/**
+ * The base is the minimum over 6 buckets of 10 s. Clocks that drift by 100 ppm falsify it by 6 ms in that time; longer
+ * (congestion.md has 13) is not needed, for the controller empties the queue every 10 s to see its base.
+ */
+const BASE_BUCKETS = 6;
+const BASE_BUCKET_US: Micros = 10 * SECOND;
+/** Delay this close to the base counts as an empty queue. */
+const NEAR_BASE_US: Micros = 2 * MILLISECOND;
+
+/** One path, one direction. */
+export class DelayFilter {
+  /** Queueing delay, us: minimum of the last 60 ms over base; the last known value while nothing is heard. */
+  queueUs: Micros = 0;
+  /** Last instant at which a delay near the base was seen. */
+  nearBaseAtUs: Micros = 0;
+  #base: number = Number.POSITIVE_INFINITY;
+  readonly #buckets: Float64Array = new Float64Array(BASE_BUCKETS).fill(Number.POSITIVE_INFINITY);
+  #bucket = -1;
+  readonly #slots: Float64Array = new Float64Array(SLOTS).fill(Number.POSITIVE_INFINITY);
+  #slot = -1;
+
+  /** Smallest one-way delay plus the clocks' offset, us; Infinity before the first packet. */
+  get baseUs(): number {
+    return this.#base;
+  }
+
+  /** One packet. `now` is when its ACK came, our clock. */
+  onPacket(sentAtUs: Micros, receivedAtUs: Micros, now: Micros): void {
+    const delay = receivedAtUs - sentAtUs;
+    if (Number.isNaN(delay)) return;
+    this.#turn(now);
+    const bucket = this.#bucket % BASE_BUCKETS;
+    if (delay < (this.#buckets[bucket] as number)) this.#buckets[bucket] = delay;
+    if (delay < this.#base) this.#base = delay;
+    if (delay < this.#base + NEAR_BASE_US) this.nearBaseAtUs = now;
+    const slot = this.#slot % SLOTS;
+    if (delay < (this.#slots[slot] as number)) this.#slots[slot] = delay;
+  }
+
+  /** Brings `queueUs` up to date. */
+  update(now: Micros): void {
+    this.#turn(now);
+    let delay = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < SLOTS; i++) delay = Math.min(delay, this.#slots[i] as number);
+    if (delay !== Number.POSITIVE_INFINITY) this.queueUs = Math.max(0, delay - this.#base);
+  }
+
+  #turn(now: Micros): void {
+    const slot = Math.floor(now / SLOT_US);
+    for (let i = Math.max(this.#slot + 1, slot - SLOTS + 1); i <= slot; i++) {
+      this.#slots[i % SLOTS] = Number.POSITIVE_INFINITY;
+    }
+    this.#slot = slot;
+    const bucket = Math.floor(now / BASE_BUCKET_US);
+    if (bucket === this.#bucket) return;
+    for (let i = Math.max(this.#bucket + 1, bucket - BASE_BUCKETS + 1); i <= bucket; i++) {
+      this.#buckets[i % BASE_BUCKETS] = Number.POSITIVE_INFINITY;
+    }
+    const isFirst = this.#bucket < 0;
+    this.#bucket = bucket;
+    if (!isFirst) this.#findBase();
+  }
+
+  /** The oldest bucket has gone: what remains is the base. An old base stays until something newer is known. */
+  #findBase(): void {
+    let base = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < BASE_BUCKETS; i++) base = Math.min(base, this.#buckets[i] as number);
+    if (base !== Number.POSITIVE_INFINITY) this.#base = base;
+  }
+
+  /** Forgets everything: another path, or a queue that would not drain (the base was wrong). */
+  reset(): void {
+    this.#buckets.fill(Number.POSITIVE_INFINITY);
+    this.#slots.fill(Number.POSITIVE_INFINITY);
+    this.#base = Number.POSITIVE_INFINITY;
+    this.queueUs = 0;
+  }
+}

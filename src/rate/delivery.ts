@@ -1,0 +1,105 @@
+/**
+ * How fast packets arrive at the peer: bytes delivered between two checkpoints, over the longer of the time it took to
+ * send and to receive them. The send span keeps compressed ACKs and batched reads from looking like capacity, the
+ * receive span keeps a burst of ours from it. Source: draft-cheng-iccrg-delivery-rate-estimation §3; windows of
+ * reference/congestion.md §4.1.
+ */
+import { MILLISECOND, type Micros } from '../base/protocol.ts';
+import type { AckedPacket } from './controller.ts';
+
+/** Checkpoints kept: 512, at least 2 ms apart, so at least one second. */
+const CHECKPOINTS = 512;
+const MASK = CHECKPOINTS - 1;
+const SPACING_US: Micros = 2 * MILLISECOND;
+/** A shorter span says more about timers than about the path. */
+const SPAN_MIN_US: Micros = 20 * MILLISECOND;
+/** Fewer packets than this are no rate. */
+const PACKETS_MIN = 5;
+
+/** One path. A checkpoint a feedback, nothing per packet but sums. */
+export class DeliveryRate {
+  readonly #sentAt: Float64Array = new Float64Array(CHECKPOINTS);
+  readonly #receivedAt: Float64Array = new Float64Array(CHECKPOINTS);
+  readonly #bytes: Float64Array = new Float64Array(CHECKPOINTS);
+  readonly #packets: Float64Array = new Float64Array(CHECKPOINTS);
+  readonly #limitedBytes: Float64Array = new Float64Array(CHECKPOINTS);
+  #count = 0;
+  // Running state: what the next checkpoint will hold.
+  #lastSent: Micros = Number.NaN;
+  #lastReceived: Micros = Number.NaN;
+  #deliveredBytes = 0;
+  #deliveredPackets = 0;
+  #deliveredLimited = 0;
+  #hasTimes = false;
+  /** Of the last `over`: more than a tenth of it was sent while there was too little to send. */
+  isAppLimited = false;
+
+  /** Bytes delivered since the start. */
+  get deliveredBytes(): number {
+    return this.#deliveredBytes;
+  }
+
+  /** One acked packet. Without a receive time it counts as received when the next one that has a time was. */
+  onPacket(packet: AckedPacket): void {
+    const { sizeBytes, sentAtUs, receivedAtUs } = packet;
+    this.#deliveredBytes += sizeBytes;
+    this.#deliveredPackets++;
+    if (packet.isAppLimited) this.#deliveredLimited += sizeBytes;
+    if (!(sentAtUs <= this.#lastSent)) this.#lastSent = sentAtUs;
+    if (!Number.isNaN(receivedAtUs)) {
+      // Two clocks must not mix in one span.
+      if (!this.#hasTimes) this.clear();
+      this.#hasTimes = true;
+      if (!(receivedAtUs <= this.#lastReceived)) this.#lastReceived = receivedAtUs;
+    } else if (!this.#hasTimes) {
+      this.#lastReceived = packet.ackedAtUs;
+    }
+  }
+
+  /** After each ACK. */
+  checkpoint(): void {
+    if (Number.isNaN(this.#lastReceived)) return;
+    const previous = (this.#count - 2) & MASK;
+    const isNear =
+      this.#count >= 2 && this.#lastReceived - (this.#receivedAt[previous] as number) < SPACING_US;
+    if (!isNear) this.#count++;
+    const at = (this.#count - 1) & MASK;
+    this.#sentAt[at] = this.#lastSent;
+    this.#receivedAt[at] = this.#lastReceived;
+    this.#bytes[at] = this.#deliveredBytes;
+    this.#packets[at] = this.#deliveredPackets;
+    this.#limitedBytes[at] = this.#deliveredLimited;
+  }
+
+  /**
+   * Bits per second over the last `windowUs` of arrivals, a little more if they are few; NaN if too little is known.
+   * Sets `isAppLimited`. Cost: the checkpoints in the window.
+   */
+  over(windowUs: Micros): number {
+    if (this.#count < 2) return Number.NaN;
+    const newest = (this.#count - 1) & MASK;
+    const received = this.#receivedAt[newest] as number;
+    const packets = this.#packets[newest] as number;
+    const oldest = Math.max(0, this.#count - CHECKPOINTS);
+    for (let i = this.#count - 2; i >= oldest; i--) {
+      const at = i & MASK;
+      const receiveSpan = received - (this.#receivedAt[at] as number);
+      const isEnough = receiveSpan >= SPAN_MIN_US && packets - (this.#packets[at] as number) >= PACKETS_MIN;
+      const isLast = i === oldest;
+      if (!isEnough || (receiveSpan < windowUs && !isLast)) continue;
+      const span = Math.max(receiveSpan, (this.#sentAt[newest] as number) - (this.#sentAt[at] as number));
+      const bytes = (this.#bytes[newest] as number) - (this.#bytes[at] as number);
+      const limited = (this.#limitedBytes[newest] as number) - (this.#limitedBytes[at] as number);
+      this.isAppLimited = limited > bytes / 10;
+      return (bytes * 8e6) / span;
+    }
+    return Number.NaN;
+  }
+
+  /** Forgets the checkpoints: another path, or an outage that would count as slow delivery. */
+  clear(): void {
+    this.#count = 0;
+    this.#lastReceived = Number.NaN;
+    this.#hasTimes = false;
+  }
+}

@@ -1,0 +1,402 @@
+/**
+ * Rate control for live media: keeps a small standing queue, measures capacity where the queue stands, drains by
+ * design, and holds its rate under random loss once an audit has shown that the loss does not depend on the rate.
+ * In: packets sent, acked, lost. Out: pacing rate, window, target. Source: reference/congestion.md §4 (without its
+ * competition mode §4.7), with a start that doubles per round trip as BBR's, for bulk.
+ */
+import { MILLISECOND, type Micros, SECOND } from '../base/protocol.ts';
+import { LossAudit, Verdict } from './audit.ts';
+import { BaseDip } from './base-dip.ts';
+import { BurstBudget } from './burst-budget.ts';
+import { CapacityProbe } from './capacity-probe.ts';
+import type { AckedPacket, RateController, RateOptions, RttView } from './controller.ts';
+import { DelayFilter } from './delay.ts';
+import { DeliveryRate } from './delivery.ts';
+import { LossHistory, RecentMax, SendHistory } from './history.ts';
+import { drainPart, isQueueExcessive, QUEUE_MAX_US, queueTargetUs, steer } from './queue-law.ts';
+import { StartRounds } from './start-rounds.ts';
+
+/** The control law runs at most this often: shorter steps would only see timers. */
+const TICK_US: Micros = 10 * MILLISECOND;
+/** Windows of the delivery rate, as `60`, `Rs` and `Rl` of §4.1. */
+const INSTANT_US: Micros = 60 * MILLISECOND;
+const SHORT_US: Micros = 100 * MILLISECOND;
+const LONG_US: Micros = 300 * MILLISECOND;
+/** How fast measured capacity is believed while the queue stands, seconds. */
+const CAPACITY_SECONDS = 0.5;
+/** A queue that has not drained after this long is no queue: the base was wrong. */
+const DRAIN_MAX_US: Micros = 8 * SECOND;
+/** Loss over 2 s above which everything stops growing and shrinks (§4.3: absolute stop). */
+const LOSS_STOP = 0.3;
+const LOSS_STOP_INTERVAL_US: Micros = 500 * MILLISECOND;
+/** Loss above which the rate stays near what arrives. */
+const LOSS_GUARD = 0.08;
+const GUARD = 1.18;
+/** Probe timeouts in a row that make an outage. */
+const OUTAGE_TIMEOUTS = 2;
+/** Beyond twice the bandwidth-delay product: feedback every 25 ms, event loops that come late. */
+const HEADROOM_US: Micros = 75 * MILLISECOND;
+const WINDOW_MIN_BYTES: number = 10 * 1452;
+
+const START = 0;
+const RUN = 1;
+const DRAIN = 2;
+const STATE_NAMES = ['start', 'run', 'drain'] as const;
+
+/** One path. Cost per packet: a few sums; the law runs once per feedback, at most every 10 ms. */
+export class MediaController implements RateController {
+  capacityBps: number;
+  targetRateBps: number;
+  readonly #minBps: number;
+  readonly #maxBps: number;
+  /** What anybody could want: `setMaxRate`. */
+  #wantedBps: number;
+  #state: number = START;
+  readonly #delay: DelayFilter = new DelayFilter();
+  readonly #delivery: DeliveryRate = new DeliveryRate();
+  readonly #sent: SendHistory = new SendHistory();
+  readonly #losses: LossHistory = new LossHistory();
+  readonly #audit: LossAudit = new LossAudit();
+  readonly #probe: CapacityProbe = new CapacityProbe();
+  readonly #start: StartRounds = new StartRounds();
+  #smoothedRttUs: Micros = 100 * MILLISECOND;
+  #minRttUs: Micros = 100 * MILLISECOND;
+  #now: Micros = 0;
+  #tickedAtUs: Micros = -1;
+  /** Since the last tick. */
+  #acked = 0;
+  #lost = 0;
+  #queueBeforeUs: Micros = 0;
+  /** Capacity at the last cut, 0 before the first; when; and when the drain began. */
+  #cutBps = 0;
+  #cutAtUs: Micros = -10 * SECOND;
+  #drainFromUs: Micros = 0;
+  readonly #dip: BaseDip = new BaseDip();
+  #stopAtUs: Micros = 0;
+  readonly #delivered: RecentMax = new RecentMax();
+  readonly #burst: BurstBudget = new BurstBudget();
+  #isOutage = false;
+  /** Losses of packets sent up to then are forgiven. */
+  #forgiveUntilUs: Micros = -1;
+
+  constructor(options: RateOptions = {}) {
+    this.#minBps = options.minRateBps ?? 50_000;
+    this.#maxBps = options.maxRateBps ?? 1e10;
+    this.#wantedBps = this.#maxBps;
+    this.targetRateBps = this.#clamp(1.3 * (options.startBitrateBps ?? 500_000));
+    this.capacityBps = this.targetRateBps;
+  }
+
+  get state(): string {
+    return this.#audit.isRunning ? 'audit' : (STATE_NAMES[this.#state] as string);
+  }
+  get randomLossRatio(): number {
+    return this.#audit.randomLossRatio;
+  }
+  get lossRatio(): number {
+    return this.#losses.ratio;
+  }
+  get queueDelayUs(): Micros {
+    return this.#delay.queueUs;
+  }
+  get probeBytesWanted(): number {
+    return this.#probe.isSending(this.#now) ? this.#probe.bytesLeft : 0;
+  }
+
+  get pacingRateBps(): number {
+    if (this.#probe.isSending(this.#now)) return this.#probe.gain * this.targetRateBps;
+    const isCareful = this.#audit.isRunning || this.#state === DRAIN || this.#audit.randomLossRatio > 0.02;
+    return this.#burst.pacingBps(this.targetRateBps, this.capacityBps, isCareful);
+  }
+
+  get congestionWindowBytes(): number {
+    const rate = Math.max(this.targetRateBps, this.pacingRateBps);
+    const gain = this.#state === START ? 3 : 2;
+    return Math.max(WINDOW_MIN_BYTES, (rate * (gain * this.#minRttUs + HEADROOM_US)) / 8e6);
+  }
+
+  #clamp(bps: number): number {
+    return Math.max(this.#minBps, Math.min(bps, this.#maxBps, this.#wantedBps));
+  }
+
+  onPacketSent(now: Micros, sizeBytes: number): void {
+    this.#now = now;
+    this.#sent.onSent(now, sizeBytes);
+    this.#burst.onSent(sizeBytes, this.targetRateBps, now);
+    this.#probe.onSent(sizeBytes);
+  }
+
+  onPacketAcked(packet: AckedPacket): void {
+    if (this.#isOutage) this.#endOutage(packet);
+    this.#acked++;
+    this.#delay.onPacket(packet.sentAtUs, packet.receivedAtUs, packet.ackedAtUs);
+    this.#delivery.onPacket(packet);
+    this.#probe.onAcked(packet);
+  }
+
+  onPacketLost(_packetNumber: number, _sizeBytes: number, sentAtUs: Micros): void {
+    if (!this.#isOutage && sentAtUs > this.#forgiveUntilUs) this.#lost++;
+  }
+
+  onSpuriousLoss(): void {
+    this.#lost--;
+    this.#acked++;
+  }
+
+  onAckEnd(now: Micros, rtt: RttView): void {
+    this.#now = now;
+    if (rtt.hasSample) {
+      this.#smoothedRttUs = rtt.smoothedUs;
+      this.#minRttUs = rtt.minUs;
+    }
+    this.#delivery.checkpoint();
+    if (this.#tickedAtUs >= 0 && now - this.#tickedAtUs < TICK_US) return;
+    const dt = this.#tickedAtUs < 0 ? 0.025 : Math.min(0.1, (now - this.#tickedAtUs) / 1e6);
+    this.#tickedAtUs = now;
+    if (!this.#isOutage) this.#tick(now, dt);
+    this.#acked = 0;
+    this.#lost = 0;
+  }
+
+  onProbeTimeout(now: Micros, count: number): void {
+    this.#now = now;
+    if (count < OUTAGE_TIMEOUTS || this.#isOutage) return;
+    this.#isOutage = true;
+    this.#audit.abort(now);
+    this.#probe.postpone(now);
+  }
+
+  /** The path answers again: half the old rate, found anew by the start's doubling; what was lost is forgiven. */
+  #endOutage(packet: AckedPacket): void {
+    this.#isOutage = false;
+    this.#forgive(packet.ackedAtUs);
+    this.#delivery.clear();
+    this.capacityBps = this.#clamp(this.capacityBps / 2);
+    this.targetRateBps = this.capacityBps;
+    this.#enterStart();
+  }
+
+  /** What was sent before `now` has been answered for: its losses, told later, must not count twice. */
+  #forgive(now: Micros): void {
+    this.#forgiveUntilUs = now;
+    this.#losses.clear();
+  }
+
+  #enterStart(): void {
+    this.#state = START;
+    this.#start.reset();
+    this.#dip.disarm();
+  }
+
+  onMediaDemand(bps: number, now: Micros): void {
+    this.#now = now;
+    this.#burst.demandBps = bps;
+  }
+
+  setMaxRate(bps: number): void {
+    this.#wantedBps = bps;
+    this.targetRateBps = this.#clamp(this.targetRateBps);
+    this.capacityBps = this.#clamp(this.capacityBps);
+  }
+
+  onPathChange(now: Micros): void {
+    this.#now = now;
+    this.#delay.reset();
+    this.#delivery.clear();
+    this.#losses.clear();
+    this.#audit.abort(now);
+    this.#audit.randomLossRatio = 0;
+    this.#probe.postpone(now);
+    this.capacityBps = this.#clamp(this.capacityBps / 2);
+    this.targetRateBps = this.capacityBps;
+    this.#cutBps = 0;
+    this.#enterStart();
+  }
+
+  // --- The law (reference/congestion.md §4.2) ------------------------------------------------------------------------
+
+  #tick(now: Micros, dt: number): void {
+    this.#delay.update(now);
+    const queue = this.#delay.queueUs;
+    const target = queueTargetUs(this.targetRateBps);
+    this.#losses.add(now, this.#acked, this.#lost, queue < 1.5 * target);
+    this.#audit.follow(this.#losses, dt);
+    const growth = (queue - this.#queueBeforeUs) / (dt * 1e6);
+    this.#queueBeforeUs = queue;
+    const long = this.#delivery.over(LONG_US);
+    this.#delivered.note(long, now);
+    this.#stepAudit(long, now);
+    const mayCut = now - this.#cutAtUs > Math.max(this.#smoothedRttUs, SHORT_US);
+    if (this.#state === DRAIN) this.#stepDrain(queue, target, growth, now);
+    else if (mayCut && isQueueExcessive(queue, target, growth)) this.#cut(queue, growth, now);
+    else if (this.#state === START) this.#stepStart(queue, target, dt, now);
+    else this.#stepRun(queue, target, long, dt, now);
+    this.#limit(now);
+  }
+
+  /** A path with random loss p that delivers R is filled by R / (1 - p). */
+  get #lossFactor(): number {
+    return 1 / (1 - this.#audit.randomLossRatio);
+  }
+
+  #stepStart(queue: Micros, target: Micros, dt: number, now: Micros): void {
+    const window = Math.max(30 * MILLISECOND, Math.min(this.#smoothedRttUs, LONG_US));
+    const delivered = this.#delivery.over(window);
+    if (Number.isNaN(delivered)) return;
+    const isLimited = this.#delivery.isAppLimited;
+    const isFull = this.#start.onFeedback(delivered, isLimited, this.#losses, this.#smoothedRttUs, now);
+    if (queue > 0.5 * target || isFull) {
+      this.#state = RUN;
+      // A path that is full without a queue to show has a shallow buffer, full to the brim: leave it room.
+      if (isFull) this.#forgive(now);
+      if (!isLimited) this.capacityBps = (isFull ? 0.95 : 1) * delivered * this.#lossFactor;
+      this.#delivered.note(delivered, now);
+      this.targetRateBps = this.#clamp(this.capacityBps);
+      this.#dip.arm(now);
+      return;
+    }
+    if (isLimited) {
+      // Too little is sent to prove more: grow gently, and let probes do the rest.
+      if (this.targetRateBps < 1.3 * delivered + 20_000) this.targetRateBps *= 1 + Math.min(1, 2 * dt);
+      this.#stepProbe(queue, target, now);
+      this.targetRateBps = Math.max(this.targetRateBps, this.capacityBps);
+    } else {
+      this.targetRateBps = Math.max(this.targetRateBps, this.#start.gain * delivered);
+    }
+    this.targetRateBps = this.#clamp(this.targetRateBps);
+    this.capacityBps = this.targetRateBps;
+  }
+
+  #stepRun(queue: Micros, target: Micros, long: number, dt: number, now: Micros): void {
+    const isDipping = this.#dip.isActive(now);
+    const sustained = long * this.#lossFactor;
+    if (Number.isNaN(long) || isDipping) {
+      // Nothing is known that could move the estimate.
+    } else if (queue >= 0.5 * target) {
+      // The queue has not been empty for 60 ms, so what arrives is what the path carries, unless we sent too little.
+      const isLower = sustained < this.capacityBps;
+      if (!(isLower && this.#delivery.isAppLimited)) {
+        this.capacityBps += (sustained - this.capacityBps) * Math.min(1, dt / CAPACITY_SECONDS);
+      }
+    } else if (this.capacityBps < 1.3 * sustained + 20_000) {
+      const isNear =
+        this.#cutBps > 0 && this.capacityBps > 0.9 * this.#cutBps && now - this.#cutAtUs < 10 * SECOND;
+      this.capacityBps *= 1 + (isNear ? 0.04 : 0.1) * Math.max(0, 1 - queue / (0.6 * target)) * dt;
+    }
+    this.capacityBps = this.#clamp(this.capacityBps);
+    if (isDipping) {
+      this.targetRateBps = this.#dip.part * this.capacityBps;
+      return;
+    }
+    this.targetRateBps = this.capacityBps * steer(queue, target);
+    this.#stepProbe(queue, target, now);
+    if (!this.#audit.isRunning) this.#dip.step(queue, this.#delay.nearBaseAtUs, now);
+  }
+
+  #cut(queue: Micros, growth: number, now: Micros): void {
+    const short = this.#delivery.over(SHORT_US);
+    if (Number.isNaN(short)) return;
+    const instant = this.#delivery.over(INSTANT_US);
+    const measured = Math.min(short, Math.max(instant, 0.6 * short)) * this.#lossFactor;
+    this.#probe.postpone(now);
+    this.#cutBps = this.#clamp(measured);
+    this.capacityBps = this.#cutBps;
+    this.targetRateBps = Math.min(
+      this.targetRateBps,
+      drainPart(queue, growth, this.#smoothedRttUs) * this.#cutBps,
+    );
+    this.#state = DRAIN;
+    this.#drainFromUs = now;
+    this.#cutAtUs = now;
+    this.#forgive(now);
+  }
+
+  #stepDrain(queue: Micros, target: Micros, growth: number, now: Micros): void {
+    if (queue <= 0.8 * target) {
+      this.#state = RUN;
+      this.capacityBps = Math.min(this.capacityBps, 0.97 * this.#cutBps);
+      this.targetRateBps = this.capacityBps;
+      this.#probe.nextAtUs = Math.max(this.#probe.nextAtUs, now + SECOND);
+      this.#dip.arm(now);
+      return;
+    }
+    if (now - this.#drainFromUs > DRAIN_MAX_US) {
+      this.#delay.reset();
+      this.#state = RUN;
+      return;
+    }
+    const short = this.#delivery.over(SHORT_US) * this.#lossFactor;
+    if (Number.isNaN(short) || now - this.#cutAtUs <= this.#smoothedRttUs + 50_000) return;
+    this.#cutBps = this.#clamp(short > this.#cutBps / 2 ? Math.min(this.#cutBps, short) : short);
+    this.capacityBps = this.#cutBps;
+    this.targetRateBps = Math.min(
+      this.targetRateBps,
+      drainPart(queue, growth, this.#smoothedRttUs) * this.#cutBps,
+    );
+    this.#cutAtUs = now;
+  }
+
+  #stepProbe(queue: Micros, target: Micros, now: Micros): void {
+    const probe = this.#probe;
+    if (probe.isComplete(now, this.#smoothedRttUs)) {
+      const found = Math.min(probe.result() * this.#lossFactor, probe.gain * this.capacityBps);
+      if (found > 1.03 * this.capacityBps) {
+        this.capacityBps = this.#clamp(found);
+        probe.accept(now, this.#smoothedRttUs);
+      } else {
+        probe.reject(now);
+      }
+    } else if (!probe.isPending && now >= probe.nextAtUs && queue < 0.4 * target && !this.#audit.isRunning) {
+      if (this.capacityBps >= 0.97 * Math.min(this.#maxBps, this.#wantedBps)) return;
+      const isFar = now - this.#cutAtUs > 4 * SECOND || this.capacityBps < 0.8 * this.#cutBps;
+      probe.start(this.#state === START ? 3 : isFar ? 1.5 : 1.25, this.targetRateBps, now);
+    }
+  }
+
+  #stepAudit(long: number, now: Micros): void {
+    const audit = this.#audit;
+    if (!audit.isRunning) {
+      if (this.#state === RUN && !Number.isNaN(long) && audit.isDue(this.#losses, now)) {
+        this.#probe.postpone(now);
+        // The short window too: the long one may reach back into the start.
+        const delivered = Math.max(long, this.#delivery.over(SHORT_US));
+        audit.start(this.#losses, this.#sent, this.capacityBps, delivered, now);
+      }
+      return;
+    }
+    const known = audit.randomLossRatio;
+    const verdict = audit.onFeedback(this.#acked, this.#lost, this.#sent, this.#smoothedRttUs, now);
+    if (verdict !== Verdict.CONGESTION) return;
+    this.capacityBps = this.#clamp(Math.min(this.capacityBps, (0.95 * audit.deliveredBps) / (1 - known)));
+    this.#cutBps = this.capacityBps;
+    this.#cutAtUs = now;
+    this.#probe.postpone(now);
+  }
+
+  /** What no law may exceed: heavy loss, a running audit, the bounds. */
+  #limit(now: Micros): void {
+    const loss = this.#losses.ratio;
+    if (loss > LOSS_GUARD && this.#state !== START) {
+      const guard = GUARD * this.#delivered.bps;
+      this.capacityBps = Math.min(this.capacityBps, guard);
+      this.targetRateBps = Math.min(this.targetRateBps, guard);
+    }
+    if (
+      loss > LOSS_STOP &&
+      this.#losses.acked + this.#losses.lost >= 50 &&
+      now - this.#stopAtUs > LOSS_STOP_INTERVAL_US
+    ) {
+      this.#stopAtUs = now;
+      this.#forgive(now);
+      this.#state = this.#state === START ? RUN : this.#state;
+      const delivered = this.#delivery.over(SHORT_US);
+      this.capacityBps = Math.min(
+        0.9 * this.capacityBps,
+        Number.isNaN(delivered) ? this.capacityBps : delivered,
+      );
+    }
+    if (loss > LOSS_STOP) this.targetRateBps = Math.min(this.targetRateBps, 0.9 * this.capacityBps);
+    this.targetRateBps = this.#clamp(Math.min(this.targetRateBps, this.#audit.limitBps));
+    this.capacityBps = this.#clamp(this.capacityBps);
+  }
+}

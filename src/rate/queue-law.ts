@@ -1,0 +1,40 @@
+/**
+ * How much queue is right and what to do about too much: the pure parts of the control law.
+ * Source: reference/congestion.md §4.1, §4.2.
+ */
+import { MILLISECOND, type Micros } from '../base/protocol.ts';
+
+/** More queue than this is cut even if it shrinks. */
+export const QUEUE_MAX_US: Micros = 80 * MILLISECOND;
+const TARGET_MIN_US: Micros = 10 * MILLISECOND;
+const TARGET_MAX_US: Micros = 40 * MILLISECOND;
+/** Proportional gain on the queue error, per second; and its bounds. */
+const ERROR_GAIN = 2;
+const ERROR_MIN = -0.25;
+const ERROR_MAX = 0.05;
+/** A drain empties any queue within this many seconds, by construction of its rate. */
+const DRAIN_SECONDS = 0.4;
+
+/** The queue that is aimed at, us: smaller flows tolerate more, which makes shares equal. */
+export function queueTargetUs(targetBps: number): Micros {
+  const micros = 6_000 + 16_000 * Math.sqrt(1e6 / Math.max(targetBps, 100_000));
+  return Math.max(TARGET_MIN_US, Math.min(micros, TARGET_MAX_US));
+}
+
+/** The target rate as a multiple of capacity: below 1 while the queue is longer than aimed at. */
+export function steer(queueUs: Micros, targetUs: Micros): number {
+  const error = (ERROR_GAIN * (targetUs - queueUs)) / 1e6;
+  return 1 + Math.max(ERROR_MIN, Math.min(ERROR_MAX, error));
+}
+
+/** True when steering is not enough. @param growth Change of the queue, seconds per second. */
+export function isQueueExcessive(queueUs: Micros, targetUs: Micros, growth: number): boolean {
+  const high = Math.max(2.2 * targetUs, targetUs + 25 * MILLISECOND);
+  return (queueUs > high && growth > 0) || queueUs > QUEUE_MAX_US;
+}
+
+/** Part of the capacity that drains the queue, and what half a round trip adds to it, in 0.4 s. */
+export function drainPart(queueUs: Micros, growth: number, smoothedRttUs: Micros): number {
+  const aheadUs = (Math.max(0, Math.min(growth, 1.5)) * smoothedRttUs) / 2;
+  return Math.max(0.35, Math.min(0.93, 1 - (queueUs + aheadUs) / (DRAIN_SECONDS * 1e6)));
+}

@@ -1,0 +1,143 @@
+/**
+ * Finds the largest datagram the path carries, and notices when it stops to. In: size probes acked or lost (tokens),
+ * sizes of packets acked and lost, probe timeouts. Out: the size in use, the next probe. Source: RFC 8899 (DPLPMTUD),
+ * docs/wire-format.md §3.5, DESIGN D10.
+ */
+import { type Micros, NEVER, SECOND } from '../base/protocol.ts';
+import type { TokenOwner } from '../wire/frame-source.ts';
+
+/** Every path carries this much (RFC 9000 §14). */
+export const DATAGRAM_BYTES_MIN = 1200;
+/** What an Ethernet path carries over IPv6 and UDP: 1500 - 48. The first probe: most paths answer at once. */
+export const DATAGRAM_BYTES_MAX = 1452;
+/** The search ends when the interval is smaller: 20 bytes are 1.4 % of a packet. */
+const STEP_MIN = 20;
+/** MAX_PROBES of RFC 8899 §5.1.2: one lost probe is loss, three are a limit. */
+const PROBES_PER_SIZE = 3;
+/** PMTU_RAISE_TIMER of RFC 8899 §5.1.1. */
+const RAISE_INTERVAL_US: Micros = 600 * SECOND;
+/** After a fallback that silence alone has caused (more likely an outage) larger sizes are tried again soon. */
+const RAISE_AFTER_SILENCE_US: Micros = 10 * SECOND;
+/** Large packets lost in a row, while small ones arrived, that prove a black hole. At 20 % loss: 1 in 10^4 packets. */
+const LARGE_LOST_MAX = 6;
+const SMALL_ACKED_MIN = 2;
+/** Probe timeouts in a row with large packets in use that call for the size that always works. */
+const SILENT_TIMEOUTS = 3;
+
+/** One per path. Owner of `TokenKind.PROBE` tokens: a = size of the probe. */
+export class DatagramSizeProber implements TokenOwner {
+  /** Size of a full datagram now, bytes of UDP payload. */
+  currentBytes: number = DATAGRAM_BYTES_MIN;
+  /** How often the size fell back to 1200. */
+  blackHoles = 0;
+  /** Smallest size that failed; nothing from here on is tried in this search. */
+  #failedBytes: number = DATAGRAM_BYTES_MAX + 1;
+  #limitBytes: number = DATAGRAM_BYTES_MAX;
+  #probeBytes = 0;
+  #probesLost = 0;
+  #isInFlight = false;
+  #searchAtUs: Micros = 0;
+  #largeLost = 0;
+  #smallAcked = 0;
+
+  /** The peer's max_udp_payload_size. */
+  setPeerMax(bytes: number): void {
+    this.#limitBytes = Math.max(DATAGRAM_BYTES_MIN, Math.min(bytes, DATAGRAM_BYTES_MAX));
+    this.currentBytes = Math.min(this.currentBytes, this.#limitBytes);
+  }
+
+  /** Size of the probe to send now, alone in its datagram; 0 = none. */
+  probeSize(now: Micros): number {
+    if (this.#isInFlight || now < this.#searchAtUs) return 0;
+    if (this.#probeBytes === 0) this.#probeBytes = this.#nextSize(now);
+    return this.#probeBytes;
+  }
+
+  /** The next candidate, or 0 when the search is over; then it starts anew in 600 s. */
+  #nextSize(now: Micros): number {
+    const untried = this.#failedBytes > this.#limitBytes;
+    const upper = Math.min(this.#failedBytes, this.#limitBytes + 1);
+    if (this.currentBytes < this.#limitBytes && untried) return this.#limitBytes;
+    if (upper - this.currentBytes >= 2 * STEP_MIN) return (this.currentBytes + upper) >> 1;
+    this.#failedBytes = DATAGRAM_BYTES_MAX + 1;
+    this.#searchAtUs = now + RAISE_INTERVAL_US;
+    return 0;
+  }
+
+  onProbeSent(): void {
+    this.#isInFlight = true;
+  }
+
+  /** A probe of `sizeBytes` arrived. */
+  onAcked(sizeBytes: number): void {
+    if (sizeBytes === this.#probeBytes) this.#endProbe();
+    if (sizeBytes > this.currentBytes && sizeBytes <= this.#limitBytes && sizeBytes < this.#failedBytes) {
+      this.currentBytes = sizeBytes;
+    }
+  }
+
+  onLost(sizeBytes: number): void {
+    if (sizeBytes !== this.#probeBytes) return;
+    this.#isInFlight = false;
+    if (++this.#probesLost < PROBES_PER_SIZE) return;
+    this.#failedBytes = sizeBytes;
+    this.#endProbe();
+  }
+
+  #endProbe(): void {
+    this.#isInFlight = false;
+    this.#probeBytes = 0;
+    this.#probesLost = 0;
+  }
+
+  /** When a new search begins; NEVER while one runs. */
+  nextDeadline(now: Micros): Micros {
+    return this.#isInFlight || this.#searchAtUs <= now ? NEVER : this.#searchAtUs;
+  }
+
+  /** A packet of this size arrived (size probes included: they prove it too). */
+  onSizeAcked(sizeBytes: number): void {
+    if (sizeBytes > DATAGRAM_BYTES_MIN) {
+      this.#largeLost = 0;
+      this.#smallAcked = 0;
+    } else if (this.#largeLost > 0) {
+      this.#smallAcked++;
+    }
+  }
+
+  /** A packet of this size (no size probe) was lost. */
+  onSizeLost(sizeBytes: number, now: Micros): void {
+    if (sizeBytes <= DATAGRAM_BYTES_MIN || this.currentBytes === DATAGRAM_BYTES_MIN) return;
+    this.#largeLost++;
+    if (this.#largeLost >= LARGE_LOST_MAX && this.#smallAcked >= SMALL_ACKED_MIN) {
+      this.#fallBack(now + RAISE_INTERVAL_US);
+    }
+  }
+
+  /** @param count Probe timeouts in a row. */
+  onProbeTimeout(now: Micros, count: number): void {
+    if (count >= SILENT_TIMEOUTS && this.currentBytes > DATAGRAM_BYTES_MIN) {
+      this.#fallBack(now + RAISE_AFTER_SILENCE_US);
+    }
+  }
+
+  #fallBack(searchAtUs: Micros): void {
+    this.blackHoles++;
+    this.currentBytes = DATAGRAM_BYTES_MIN;
+    this.#restart(searchAtUs);
+  }
+
+  #restart(searchAtUs: Micros): void {
+    this.#failedBytes = DATAGRAM_BYTES_MAX + 1;
+    this.#searchAtUs = searchAtUs;
+    this.#largeLost = 0;
+    this.#smallAcked = 0;
+    this.#endProbe();
+  }
+
+  /** The connection has moved to another path: from the start. */
+  onPathChange(now: Micros): void {
+    this.currentBytes = DATAGRAM_BYTES_MIN;
+    this.#restart(now);
+  }
+}

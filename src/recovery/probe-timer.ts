@@ -1,0 +1,39 @@
+/**
+ * The probe timeout: when silence calls for a probe. RFC 9002 §6.2, with two departures for live media: it counts from
+ * the last progress and not from the last packet sent (an outage shows while media keeps flowing into it), and its
+ * back-off ends at one probe a second (an outage of any length heals within one probe interval).
+ */
+import { type Micros, NEVER, SECOND } from '../base/protocol.ts';
+
+/** Longest time between probes, unless one probe timeout is longer. One packet a second harms no network. */
+export const PROBE_INTERVAL_MAX_US: Micros = SECOND;
+/** 2^20 exceeds any cap; the bound keeps the power exact. */
+const DOUBLINGS_MAX = 20;
+
+/** One per packet number space. */
+export class ProbeTimer {
+  /** Timeouts in a row without progress. */
+  count = 0;
+  #anchorUs: Micros = NEVER;
+
+  /** Something ack-eliciting is in flight where nothing was, or something has been acked. */
+  restart(now: Micros): void {
+    this.#anchorUs = now;
+  }
+
+  onProgress(now: Micros): void {
+    this.count = 0;
+    this.#anchorUs = now;
+  }
+
+  onExpired(now: Micros): void {
+    this.count++;
+    this.#anchorUs = now;
+  }
+
+  /** @param timeoutUs Probe timeout without back-off. */
+  deadline(timeoutUs: Micros): Micros {
+    const backedOff = timeoutUs * 2 ** Math.min(this.count, DOUBLINGS_MAX);
+    return this.#anchorUs + Math.min(backedOff, Math.max(timeoutUs, PROBE_INTERVAL_MAX_US));
+  }
+}

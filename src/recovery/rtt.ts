@@ -1,0 +1,79 @@
+/**
+ * Round-trip time of one path: latest, smoothed, variance, minimum, and how much the one-way delay to the peer varies.
+ * Source: RFC 9002 §5; jitter RFC 3550 §6.4.1.
+ */
+import type { Micros } from '../base/protocol.ts';
+import { MILLISECOND, SECOND } from '../base/protocol.ts';
+
+/**
+ * What is assumed before the first sample. With no variance known (RFC 9002 §6.2.2: half of it) the first probe
+ * timeout is 66.7 + 4 * 33.3 = 200 ms (DESIGN D5): a lost first flight of a live call must not cost a second.
+ */
+const INITIAL_RTT_US = 66_667;
+/** A sample above this is a stopped clock or a suspended host: clamped, so that timers stay usable. */
+const RTT_MAX_US: Micros = 10 * SECOND;
+
+/** One per path, shared by its packet number spaces. */
+export class RttEstimator {
+  /** False until the first sample. */
+  hasSample = false;
+  latestUs: Micros = INITIAL_RTT_US;
+  smoothedUs: Micros = INITIAL_RTT_US;
+  /** Mean deviation, us. */
+  varianceUs: Micros = Math.round(INITIAL_RTT_US / 2);
+  /** Smallest sample of the connection's life on this path. */
+  minUs: Micros = INITIAL_RTT_US;
+  /** How much the one-way delay to the peer differs from packet to packet, smoothed over 16, us. */
+  jitterUs: Micros = 0;
+  #transitUs: Micros = Number.NaN;
+
+  /**
+   * One sample: from when the largest newly acked packet left until its ACK came.
+   *
+   * @param ackDelayUs What the peer says it waited, already limited to its max_ack_delay.
+   */
+  onSample(sampleUs: Micros, ackDelayUs: Micros): void {
+    const latest = Math.max(1, Math.min(sampleUs, RTT_MAX_US));
+    this.latestUs = latest;
+    if (!this.hasSample) {
+      this.hasSample = true;
+      this.minUs = latest;
+      this.smoothedUs = latest;
+      this.varianceUs = Math.round(latest / 2);
+      return;
+    }
+    this.minUs = Math.min(this.minUs, latest);
+    // RFC 9002 §5.3: the delay is believed only as far as it leaves a plausible round trip.
+    const adjusted = latest - ackDelayUs >= this.minUs ? latest - ackDelayUs : latest;
+    const deviation = Math.abs(this.smoothedUs - adjusted);
+    this.varianceUs = Math.round((3 * this.varianceUs + deviation) / 4);
+    this.smoothedUs = Math.round((7 * this.smoothedUs + adjusted) / 8);
+  }
+
+  /** One packet's way to the peer; the clocks differ, so only changes count. `receivedAtUs` may be NaN. */
+  onTransit(sentAtUs: Micros, receivedAtUs: Micros): void {
+    const transit = receivedAtUs - sentAtUs;
+    if (Number.isNaN(transit)) return;
+    if (!Number.isNaN(this.#transitUs)) {
+      const change = Math.min(Math.abs(transit - this.#transitUs), SECOND);
+      this.jitterUs += (change - this.jitterUs) / 16;
+    }
+    this.#transitUs = transit;
+  }
+
+  /** Time without any answer after which a packet is taken to need a probe. RFC 9002 §6.2.1, without back-off. */
+  probeTimeoutUs(maxAckDelayUs: Micros): Micros {
+    return this.smoothedUs + Math.max(4 * this.varianceUs, MILLISECOND) + maxAckDelayUs;
+  }
+
+  /** The connection has moved to another path. */
+  reset(): void {
+    this.hasSample = false;
+    this.latestUs = INITIAL_RTT_US;
+    this.smoothedUs = INITIAL_RTT_US;
+    this.varianceUs = Math.round(INITIAL_RTT_US / 2);
+    this.minUs = INITIAL_RTT_US;
+    this.jitterUs = 0;
+    this.#transitUs = Number.NaN;
+  }
+}

@@ -1,0 +1,195 @@
+/**
+ * Every packet sent and not yet forgotten, as columns keyed by packet number, and the tokens of its frames in a second
+ * ring. In: `begin`, `note`, `commit` per packet; states set by loss recovery. Out: sizes, times, tokens by number.
+ * Nothing is allocated per packet; both rings grow by doubling. Source: RFC 9002 A.1, STYLE §3.
+ */
+import { assert } from '../base/assert.ts';
+import type { Micros } from '../base/protocol.ts';
+import type { PacketRecord, TokenKind, TokenOwner } from '../wire/frame-source.ts';
+
+/** Packet numbers between the oldest remembered and the newest. A full ring means: do not send now. */
+export const SENT_PACKETS_MAX: number = 2 ** 18;
+/** Tokens of all remembered packets. */
+export const TOKENS_MAX: number = 2 ** 20;
+/** More tokens than one packet of 1452 bytes can hold frames (the smallest with a token takes 3 bytes). */
+const TOKENS_PER_PACKET_MAX = 1024;
+const PACKETS_AT_START = 1024;
+const TOKENS_AT_START = 4096;
+
+/** What has become of a packet number. */
+export const PacketState = {
+  /** Never used, or forgotten. */
+  NONE: 0,
+  /** Sent, nothing known. */
+  SENT: 1,
+  ACKED: 2,
+  /** Declared lost; an ACK may still come. */
+  LOST: 3,
+  /** Left out on purpose: an ACK of it is a lie. */
+  SKIPPED: 4,
+} as const;
+/** One of {@link PacketState}. */
+export type PacketState = (typeof PacketState)[keyof typeof PacketState];
+
+/** What a packet is, given to `commit`. */
+export const PacketFlag = {
+  ACK_ELICITING: 1,
+  /** Counts in bytes in flight. */
+  IN_FLIGHT: 2,
+  /** A datagram size probe: its loss says nothing about congestion. */
+  SIZE_PROBE: 4,
+  /** Set by loss recovery: sent while there was too little to send. */
+  APP_LIMITED: 8,
+  /** Set by loss recovery: its tokens have been handed back as lost. */
+  TOKENS_RETURNED: 16,
+} as const;
+
+/** The rings. Columns are read by loss recovery at `packetNumber & mask`; nobody else writes them. */
+export class SentPackets implements PacketRecord {
+  /** Oldest remembered packet number, or `next` when none is. */
+  first = 0;
+  /** The number the next packet gets. */
+  next = 0;
+  mask: number = PACKETS_AT_START - 1;
+  states: Uint8Array = new Uint8Array(PACKETS_AT_START);
+  flags: Uint8Array = new Uint8Array(PACKETS_AT_START);
+  sizes: Uint32Array = new Uint32Array(PACKETS_AT_START);
+  /** SENT or ACKED: when it left. */
+  sentAtUs: Float64Array = new Float64Array(PACKETS_AT_START);
+  /** LOST: when it was declared so. */
+  lostAtUs: Float64Array = new Float64Array(PACKETS_AT_START);
+  /** ACKED: how many numbers from here on are known to be acked: repeated ACK ranges are jumped over. */
+  runs: Uint32Array = new Uint32Array(PACKETS_AT_START);
+  /** Index of the first token; the tokens end where those of the next number begin. */
+  #tokenStarts: Float64Array = new Float64Array(PACKETS_AT_START);
+
+  #tokenMask = TOKENS_AT_START - 1;
+  #kinds: Uint8Array = new Uint8Array(TOKENS_AT_START);
+  #as: Float64Array = new Float64Array(TOKENS_AT_START);
+  #bs: Float64Array = new Float64Array(TOKENS_AT_START);
+  #cs: Float64Array = new Float64Array(TOKENS_AT_START);
+  #tokenNext = 0;
+  #isOpen = false;
+
+  /** How many packet numbers are remembered. */
+  get span(): number {
+    return this.next - this.first;
+  }
+
+  /** False when a ring is at its limit: nothing may be sent until something is acknowledged or forgotten. */
+  canBegin(): boolean {
+    return this.span < SENT_PACKETS_MAX && this.#tokensHeld() + TOKENS_PER_PACKET_MAX <= TOKENS_MAX;
+  }
+
+  #tokensHeld(): number {
+    const oldest = this.span > 0 ? (this.#tokenStarts[this.first & this.mask] as number) : this.#tokenNext;
+    return this.#tokenNext - oldest;
+  }
+
+  /** Opens the packet `next`. `note` what goes in, then `commit` or `cancel`. Requires `canBegin()`. */
+  begin(): number {
+    assert(!this.#isOpen, 'a packet is begun while another is open');
+    if (this.span > this.mask) this.#growPackets();
+    while (this.#tokensHeld() + TOKENS_PER_PACKET_MAX > this.#tokenMask + 1) this.#growTokens();
+    this.#tokenStarts[this.next & this.mask] = this.#tokenNext;
+    this.#isOpen = true;
+    return this.next;
+  }
+
+  note(kind: TokenKind, a: number, b: number, c: number): void {
+    assert(this.#isOpen, 'a token is noted outside a packet');
+    const at = this.#tokenNext & this.#tokenMask;
+    this.#kinds[at] = kind;
+    this.#as[at] = a;
+    this.#bs[at] = b;
+    this.#cs[at] = c;
+    this.#tokenNext++;
+  }
+
+  /** The open packet has left. @param flags Of {@link PacketFlag}. @param sizeBytes The whole packet, tag included. */
+  commit(flags: number, sizeBytes: number, now: Micros): number {
+    assert(this.#isOpen, 'a packet is committed that was not begun');
+    const packetNumber = this.next;
+    const at = packetNumber & this.mask;
+    this.states[at] = PacketState.SENT;
+    this.flags[at] = flags;
+    this.sizes[at] = sizeBytes;
+    this.sentAtUs[at] = now;
+    this.next = packetNumber + 1;
+    this.#isOpen = false;
+    return packetNumber;
+  }
+
+  /** The open packet turned out empty: its number and tokens are taken back. */
+  cancel(): void {
+    assert(this.#isOpen, 'a packet is cancelled that was not begun');
+    this.#tokenNext = this.#tokenStarts[this.next & this.mask] as number;
+    this.#isOpen = false;
+  }
+
+  /** Leaves one packet number out. Requires `canBegin()` and no open packet. */
+  skip(): number {
+    const packetNumber = this.begin();
+    this.commit(0, 0, 0);
+    this.states[packetNumber & this.mask] = PacketState.SKIPPED;
+    return packetNumber;
+  }
+
+  /** Hands the tokens of a remembered packet to their owners. */
+  returnTokens(packetNumber: number, isAcked: boolean, owners: readonly TokenOwner[], now: Micros): void {
+    const last = packetNumber + 1 < this.next;
+    const end = last ? (this.#tokenStarts[(packetNumber + 1) & this.mask] as number) : this.#tokenNext;
+    for (let token = this.#tokenStarts[packetNumber & this.mask] as number; token < end; token++) {
+      const at = token & this.#tokenMask;
+      const owner = owners[this.#kinds[at] as number] as TokenOwner;
+      if (isAcked) owner.onAcked(this.#as[at] as number, this.#bs[at] as number, this.#cs[at] as number, now);
+      else owner.onLost(this.#as[at] as number, this.#bs[at] as number, this.#cs[at] as number, now);
+    }
+  }
+
+  /** Forgets every packet below `packetNumber`. Amortised O(1): each number is passed once. */
+  forgetBelow(packetNumber: number): void {
+    this.first = Math.max(this.first, Math.min(packetNumber, this.next));
+  }
+
+  #growPackets(): void {
+    const size = (this.mask + 1) * 2;
+    const from = this.mask;
+    const to = size - 1;
+    this.states = this.#move(this.states, new Uint8Array(size), from, to);
+    this.flags = this.#move(this.flags, new Uint8Array(size), from, to);
+    this.sizes = this.#move(this.sizes, new Uint32Array(size), from, to);
+    this.sentAtUs = this.#move(this.sentAtUs, new Float64Array(size), from, to);
+    this.lostAtUs = this.#move(this.lostAtUs, new Float64Array(size), from, to);
+    this.runs = this.#move(this.runs, new Uint32Array(size), from, to);
+    this.#tokenStarts = this.#move(this.#tokenStarts, new Float64Array(size), from, to);
+    this.mask = to;
+  }
+
+  #move<T extends Uint8Array | Uint32Array | Float64Array>(old: T, grown: T, from: number, to: number): T {
+    for (let n = this.first; n < this.next; n++) grown[n & to] = old[n & from] as number;
+    return grown;
+  }
+
+  #growTokens(): void {
+    const size = (this.#tokenMask + 1) * 2;
+    const from = this.#tokenMask;
+    const to = size - 1;
+    const oldest = this.#tokenNext - this.#tokensHeld();
+    const kinds = new Uint8Array(size);
+    const as = new Float64Array(size);
+    const bs = new Float64Array(size);
+    const cs = new Float64Array(size);
+    for (let token = oldest; token < this.#tokenNext; token++) {
+      kinds[token & to] = this.#kinds[token & from] as number;
+      as[token & to] = this.#as[token & from] as number;
+      bs[token & to] = this.#bs[token & from] as number;
+      cs[token & to] = this.#cs[token & from] as number;
+    }
+    this.#kinds = kinds;
+    this.#as = as;
+    this.#bs = bs;
+    this.#cs = cs;
+    this.#tokenMask = to;
+  }
+}

@@ -1,0 +1,47 @@
+/** Every bound of live tracks in one place: what a peer, a slow application or a slow path can make us hold. */
+import { MILLISECOND, type Micros, SECOND } from '../base/protocol.ts';
+
+/** Latency of a live track (docs/wire-format.md §3.6). */
+export const LATENCY_US_MIN: Micros = MILLISECOND;
+export const LATENCY_US_MAX: Micros = 60 * SECOND;
+
+/** Sender: bytes of media frames that have not settled. Room for three of the largest. */
+export const SEND_BYTES_MAX = 50_331_648;
+/** Sender: symbol ids between the oldest media frame that has not settled and the newest. */
+export const WINDOW_SYMBOLS_MAX = 65_536;
+/** Sender: media frames waiting for their first symbol. */
+export const SEND_QUEUE_FRAMES_MAX = 8_192;
+/** Sender: repair symbols made but not yet written. */
+export const REPAIR_QUEUE_MAX = 512;
+/** Sender: TRACK_SKIP frames waiting or in flight. */
+export const SKIPS_MAX = 64;
+/** Source symbols of one block (the FEC kernel's sweet spot; the wire allows 254). */
+export const BLOCK_SOURCE_SYMBOLS_MAX = 100;
+
+/** Receiver: media frames of which some symbols are missing. */
+export const INCOMPLETE_FRAMES_MAX = 256;
+/** Receiver: media frames held, complete ones that wait for their turn included. */
+export const HELD_FRAMES_MAX = 8_192;
+/** Receiver: bytes of them. */
+export const HELD_BYTES_MAX = 67_108_864;
+/** Receiver: symbols of which only a part has come. */
+export const PARTIAL_SYMBOLS_MAX = 64;
+/** Receiver: bytes waiting for the application. */
+export const OUTPUT_BYTES_MAX = 67_108_864;
+/** Receiver: an application may be this far behind the live edge, or the latency if that is more. */
+export const OUTPUT_AGE_US_MIN: Micros = SECOND;
+/** Receiver: how long past its deadline an incomplete media frame is kept, to tell late from lost. */
+export const LATE_HOLD_US: Micros = 500 * MILLISECOND;
+
+/** The peer's acknowledgement delay at the most (max_ack_delay), plus a quantum of pacing on either side. */
+export const ACK_SLACK_US: Micros = 30 * MILLISECOND;
+/** Feedback at the end of a media frame comes at most this much later (docs/wire-format.md §3.1). */
+export const FEEDBACK_INTERVAL_US: Micros = 5 * MILLISECOND;
+/** A settle timer never waits longer than this for the path, however large the RTT is. */
+export const PATH_GRACE_US_MAX: Micros = 2 * SECOND;
+
+/** Tracks of one direction at a time, and in announcements not yet complete (DESIGN §6). */
+export const TRACKS_MAX = 1_024;
+/** Metadata of an announcement, and the whole of it. */
+export const METADATA_BYTES_MAX = 4_096;
+export const ANNOUNCEMENT_BYTES_MAX = 4_352;

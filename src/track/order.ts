@@ -1,0 +1,331 @@
+/**
+ * In which order, and when, the media frames of one track are handed out. In: frames as they become known, complete or
+ * abandoned. Out: each at most once, through `take`. In send order a complete frame waits for a missing earlier one
+ * at most until that one's deadline; without order it leaves when complete; timed, when it is due.
+ * Source: DESIGN D3, §4 (`order`, `delivery`).
+ */
+import { type Micros, NEVER } from '../base/protocol.ts';
+import type { ArrivalClock } from './arrival-clock.ts';
+import { FrameWindow } from './frame-window.ts';
+import { HELD_BYTES_MAX, HELD_FRAMES_MAX, INCOMPLETE_FRAMES_MAX, LATE_HOLD_US } from './limits.ts';
+import { PlayoutClock } from './playout.ts';
+import type { ReceivedMedia } from './received-media.ts';
+import type { Arrival, Delivery, FrameCounts, Order } from './types.ts';
+
+/** Gets the media frames in order. `skipped`: media frames missing since the one before. */
+export type TakeFrame = (frame: ReceivedMedia, how: Arrival, skipped: number, now: Micros) => void;
+
+/** See the file header. Nothing is handed out before `announce`. */
+export class DeliveryOrder {
+  readonly #clock: ArrivalClock;
+  readonly #counts: FrameCounts;
+  readonly #take: TakeFrame;
+  readonly #frames: FrameWindow = new FrameWindow();
+  readonly #playout: PlayoutClock = new PlayoutClock();
+  /** Complete frames of a timed track without order, ascending by due time. */
+  readonly #timed: ReceivedMedia[] = [];
+  /** Frames before this index of the window have been passed. */
+  #next = 0;
+  #incomplete = 0;
+  /** Complete frames that wait for an earlier one. */
+  #waiting = 0;
+  #nextFrameId = 0;
+  #skipped = 0;
+  #latencyUs: Micros = -1;
+  #isTimed = false;
+  #isUnordered = false;
+  #finalSymbol = -1;
+  #finalFrameId = 0;
+  #finalDueUs: Micros = NEVER;
+  /** Symbol ids below this are passed or handed out. */
+  cursor = 0;
+  heldBytes = 0;
+  evictedFrames = 0;
+
+  constructor(clock: ArrivalClock, counts: FrameCounts, take: TakeFrame) {
+    this.#clock = clock;
+    this.#counts = counts;
+    this.#take = take;
+  }
+
+  get isAnnounced(): boolean {
+    return this.#latencyUs >= 0;
+  }
+
+  /** Every media frame was handed out or passed, up to the final one. */
+  get isFinished(): boolean {
+    return this.#finalSymbol >= 0 && this.cursor >= this.#finalSymbol && this.#timed.length === 0;
+  }
+
+  get frameCount(): number {
+    return this.#frames.length;
+  }
+
+  /** Frame `index`, ascending. For reports. */
+  frameAt(index: number): ReceivedMedia | undefined {
+    return this.#frames.at(index);
+  }
+
+  find(first: number): ReceivedMedia | undefined {
+    return this.#frames.find(first);
+  }
+
+  /** The lowest symbol id that may still become part of a complete frame that is known. */
+  get lowestOpen(): number {
+    const oldest = this.#frames.at(0);
+    return oldest === undefined ? this.cursor : Math.min(this.cursor, oldest.first);
+  }
+
+  announce(latencyUs: Micros, delivery: Delivery, order: Order, now: Micros): void {
+    this.#latencyUs = latencyUs;
+    this.#isTimed = delivery === 'timed';
+    this.#isUnordered = order === 'none';
+    if (this.#finalSymbol >= 0) this.#finalDueUs = now + latencyUs;
+    for (let i = 0; i < this.#frames.length; i++) {
+      const frame = this.#frames.at(i) as ReceivedMedia;
+      if (frame.hasHead) this.#learn(frame, now);
+      if (frame.isComplete && this.#isUnordered) this.#release(frame, now);
+    }
+    this.advance(now);
+  }
+
+  /** @returns False if it contradicts what is held. */
+  insert(frame: ReceivedMedia): boolean {
+    if (frame.first < this.cursor && frame.end > this.cursor) return false;
+    const index = this.#frames.insert(frame);
+    if (index < 0) return false;
+    this.#incomplete++;
+    if (frame.first < this.cursor || index < this.#next) {
+      frame.isPassed = true;
+      this.#next++;
+    }
+    return true;
+  }
+
+  /** Index 0 of the frame is at hand: its timestamp is known. */
+  onHead(frame: ReceivedMedia, now: Micros): void {
+    if (this.isAnnounced) this.#learn(frame, now);
+  }
+
+  #learn(frame: ReceivedMedia, now: Micros): void {
+    if (!this.#isTimed) return;
+    this.#playout.onFrame(frame.timestampUs, frame.sentAtUs + this.#clock.offsetUs, now);
+    // Fixed here: what waits is not moved by what the clock learns later, a jump of the timeline least of all.
+    frame.dueUs = this.#playout.dueUs(frame.timestampUs, this.#latencyUs);
+  }
+
+  /** `frame.complete` was called. Follow with `advance`. */
+  onComplete(frame: ReceivedMedia, now: Micros): void {
+    this.#incomplete--;
+    if (frame.isPassed) {
+      this.#completeLate(frame, now);
+      return;
+    }
+    this.#waiting++;
+    if (this.#isUnordered && this.isAnnounced) this.#release(frame, now);
+  }
+
+  /** The track ends: symbols below `finalSymbol` and media frames below `finalFrameId` are all there will be. */
+  end(finalSymbol: number, finalFrameId: number, now: Micros): void {
+    this.#finalSymbol = finalSymbol;
+    this.#finalFrameId = finalFrameId;
+    this.#finalDueUs = now + Math.max(0, this.#latencyUs);
+    this.advance(now);
+  }
+
+  /** Hands out and passes what is due. O(1) per frame. */
+  advance(now: Micros): void {
+    if (!this.isAnnounced) return;
+    while (this.#timed.length > 0 && (this.#timed[0] as ReceivedMedia).dueUs <= now) {
+      this.#hand(this.#timed.shift() as ReceivedMedia, now);
+    }
+    for (let head = this.#frames.at(this.#next); head !== undefined; head = this.#frames.at(this.#next)) {
+      if (!head.isAbandoned || head.first > this.cursor) {
+        if (now < this.#leaveAtUs(head)) break;
+      }
+      this.#leave(head, now);
+    }
+    this.#forgetPassed(now);
+    const isTail = this.#finalSymbol >= 0 && this.#frames.at(this.#next) === undefined;
+    if (isTail && (this.cursor >= this.#finalSymbol || now >= this.#finalDueUs)) {
+      this.cursor = Math.max(this.cursor, this.#finalSymbol);
+      this.#countGap(this.#finalFrameId);
+    }
+  }
+
+  /** Drops the oldest while more is held than allowed. True if anything was dropped. */
+  enforceLimits(now: Micros): void {
+    while (
+      this.#incomplete > INCOMPLETE_FRAMES_MAX ||
+      this.#frames.length > HELD_FRAMES_MAX ||
+      this.heldBytes > HELD_BYTES_MAX
+    ) {
+      this.#evictOldest(now);
+    }
+  }
+
+  /** Passes everything below `symbolId`. */
+  passBelow(symbolId: number, now: Micros): void {
+    for (let oldest = this.#frames.at(0); oldest !== undefined; oldest = this.#frames.at(0)) {
+      if (oldest.first >= symbolId) break;
+      this.#evictOldest(now);
+    }
+    this.cursor = Math.max(this.cursor, symbolId);
+  }
+
+  nextDeadline(): Micros {
+    if (!this.isAnnounced) return NEVER;
+    let deadline = NEVER;
+    if (this.#next > 0) deadline = this.#deadlineUs(this.#frames.at(0) as ReceivedMedia) + LATE_HOLD_US;
+    const head = this.#frames.at(this.#next);
+    if (head !== undefined) deadline = Math.min(deadline, this.#leaveAtUs(head));
+    else if (this.cursor < this.#finalSymbol) deadline = Math.min(deadline, this.#finalDueUs);
+    const timed = this.#timed[0];
+    return timed === undefined ? deadline : Math.min(deadline, timed.dueUs);
+  }
+
+  clear(): void {
+    this.#frames.clear();
+    this.#timed.length = 0;
+    this.#next = 0;
+    this.#incomplete = 0;
+    this.#waiting = 0;
+    this.heldBytes = 0;
+  }
+
+  /** When the receiver gives a media frame up, on its clock. */
+  #deadlineUs(frame: ReceivedMedia): Micros {
+    if (this.#isTimed && frame.hasHead) return frame.dueUs;
+    return frame.sentAtUs + this.#clock.offsetUs + this.#latencyUs;
+  }
+
+  /** When the first frame that is not passed leaves: handed out, or passed together with the gap before it. */
+  #leaveAtUs(head: ReceivedMedia): Micros {
+    if (head.first === this.cursor && head.isComplete) {
+      return this.#isTimed && !head.isDelivered ? head.dueUs : 0;
+    }
+    // Waiting costs nothing while nothing complete is held up; a late frame is better than none.
+    const hold = this.#waiting > 0 ? 0 : LATE_HOLD_US;
+    return this.#deadlineUs(head) + hold;
+  }
+
+  /** Moves the cursor over `head` and the gap before it. */
+  #leave(head: ReceivedMedia, now: Micros): void {
+    this.cursor = head.end;
+    if (!head.isComplete) {
+      head.isPassed = true;
+      this.#next++;
+      if (head.hasHead) this.#countGap(head.frameId + 1);
+      return;
+    }
+    this.#frames.removeAt(this.#next);
+    this.#countGap(head.frameId);
+    this.#nextFrameId = Math.max(this.#nextFrameId, head.frameId + 1);
+    if (head.isDelivered) return;
+    this.#waiting--;
+    this.#hand(head, now);
+  }
+
+  /** Media frames from the next one up to `frameId` (exclusive) are lost, as far as anybody knows. */
+  #countGap(frameId: number): void {
+    const gap = frameId - this.#nextFrameId;
+    if (gap <= 0) return;
+    this.#counts.sent += gap;
+    this.#counts.lost += gap;
+    this.#skipped += gap;
+    this.#nextFrameId = frameId;
+  }
+
+  /** A complete frame without order leaves now, or when it is due; its place is kept until the cursor is there. */
+  #release(frame: ReceivedMedia, now: Micros): void {
+    frame.isDelivered = true;
+    this.#waiting--;
+    if (!this.#isTimed || frame.dueUs <= now) {
+      this.#hand(frame, now);
+      return;
+    }
+    let at = this.#timed.length;
+    while (at > 0 && (this.#timed[at - 1] as ReceivedMedia).dueUs > frame.dueUs) at--;
+    this.#timed.splice(at, 0, frame);
+  }
+
+  #hand(frame: ReceivedMedia, now: Micros): void {
+    const isLate = frame.completedAtUs > this.#deadlineUs(frame);
+    const how = isLate ? 'late' : arrivalOf(frame);
+    const counts = this.#counts;
+    counts.sent++;
+    if (how === 'late') counts.late++;
+    else if (how === 'fec') counts.fec++;
+    else if (how === 'resent') counts.resent++;
+    else counts.onTime++;
+    if (this.#isTimed) this.#playout.onPlayed(isLate);
+    if (isLate && this.#isTimed) this.#skipped++;
+    else this.#give(frame, how, now);
+    this.#free(frame);
+  }
+
+  #give(frame: ReceivedMedia, how: Arrival, now: Micros): void {
+    const skipped = this.#skipped;
+    this.#skipped = 0;
+    this.#take(frame, how, skipped, now);
+  }
+
+  /** A frame that order has passed is complete after all: late, and of use only where there is no order. */
+  #completeLate(frame: ReceivedMedia, now: Micros): void {
+    const counts = this.#counts;
+    this.#removePassed(this.#frames.indexAfter(frame.first) - 1);
+    if (frame.frameId >= this.#nextFrameId) this.#countGap(frame.frameId + 1);
+    if (counts.lost > 0) counts.lost--;
+    else counts.sent++;
+    counts.late++;
+    if (this.#isUnordered && !this.#isTimed) {
+      this.#skipped = Math.max(0, this.#skipped - 1);
+      this.#give(frame, 'late', now);
+    }
+    this.#free(frame);
+  }
+
+  /** Forgets passed frames that nobody waits for any more: lost. */
+  #forgetPassed(now: Micros): void {
+    while (this.#next > 0) {
+      const oldest = this.#frames.at(0) as ReceivedMedia;
+      if (!oldest.isAbandoned && now < this.#deadlineUs(oldest) + LATE_HOLD_US) return;
+      this.#incomplete--;
+      this.#removePassed(0);
+      this.#free(oldest);
+    }
+  }
+
+  #evictOldest(now: Micros): void {
+    const oldest = this.#frames.at(0) as ReceivedMedia;
+    this.evictedFrames++;
+    if (this.#next === 0 && oldest.isComplete && this.isAnnounced) {
+      this.#leave(oldest, now);
+      return;
+    }
+    if (oldest.isComplete) this.#waiting--;
+    else this.#incomplete--;
+    if (this.#next === 0) {
+      this.cursor = oldest.end;
+      if (oldest.hasHead) this.#countGap(oldest.frameId + 1);
+      this.#next = 1;
+    }
+    this.#removePassed(0);
+    this.#free(oldest);
+  }
+
+  #removePassed(index: number): void {
+    this.#frames.removeAt(index);
+    this.#next--;
+  }
+
+  #free(frame: ReceivedMedia): void {
+    this.heldBytes -= frame.bytes;
+    frame.release();
+  }
+}
+
+function arrivalOf(frame: ReceivedMedia): Arrival {
+  if (frame.wasRebuilt) return 'fec';
+  return frame.wasResent ? 'resent' : 'on-time';
+}

@@ -1,0 +1,417 @@
+/**
+ * All tracks of one connection. In: calls of the application, frames of the peer, fates of packets, time. Out: SYMBOL
+ * and REPAIR frames (each live track is a sender of its own), control frames, TRACK_ACK with feedback, events.
+ * Per packet: one look-up by track id and one comparison of deadlines, however many tracks there are.
+ * Source: DESIGN D3, D4, §6; docs/wire-format.md §3.6.
+ */
+import type { Reader, Writer } from '../base/bytes.ts';
+import { WireError } from '../base/errors.ts';
+import type { Micros } from '../base/protocol.ts';
+import type { TrackAckFrame } from '../wire/ack.ts';
+import type { FrameSource, PacketRecord, TokenOwner } from '../wire/frame-source.ts';
+import { FrameType } from '../wire/frame-types.ts';
+import type { RepairFrame, SymbolFrame } from '../wire/symbol.ts';
+import { AnnouncementAssembly, decodeAnnouncement, encodeAnnouncement } from './announcement.ts';
+import { ControlQueue } from './control-queue.ts';
+import { DeadlineHeap } from './deadline-heap.ts';
+import { LATENCY_US_MAX } from './limits.ts';
+import { TrackReceiver } from './receive.ts';
+import { TrackSender } from './send.ts';
+import { FrameLayout } from './sent-frame.ts';
+import type { LiveTrackOptions, ReliableTrackOptions, TrackSetOptions } from './set-options.ts';
+import { LocalTrack, RemoteTrack } from './track-control.ts';
+import { TrackTable } from './track-table.ts';
+import type { Announcement, Outcome, ReceiveStatistics, RepairMaker, SendStatistics } from './types.ts';
+
+/** Owner of `TRACK_CONTROL` tokens; {@link TrackSet.dataOwner} owns `TRACK` tokens. */
+export class TrackSet implements FrameSource {
+  /** Gets the tokens of SYMBOL and REPAIR frames: a = track id, b = symbol id or -1 - row, c = transmission. */
+  readonly dataOwner: TokenOwner;
+  readonly #options: TrackSetOptions;
+  readonly #table: TrackTable;
+  readonly #deadlines: DeadlineHeap = new DeadlineHeap();
+  readonly #layout: FrameLayout = new FrameLayout();
+  readonly #queue: ControlQueue = new ControlQueue();
+  #repairMaker: RepairMaker | undefined;
+  #peerTracksMax = 0;
+  #now: Micros = 0;
+
+  constructor(options: TrackSetOptions) {
+    this.#options = options;
+    this.#table = new TrackTable(options.isServer);
+    this.dataOwner = {
+      onAcked: (id, b, c, now) => this.#table.local(id)?.sender?.onAcked(b, c, now),
+      onLost: (id, b, c, now) => this.#table.local(id)?.sender?.onLost(b, c, now),
+    };
+  }
+
+  /** What the peer accepts; its wish for latency is read when a track is opened. */
+  applyPeerParameters(parameters: { readonly maxTracks: number }): void {
+    this.#peerTracksMax = Math.max(this.#peerTracksMax, parameters.maxTracks);
+  }
+
+  /**
+   * Opens a live track and announces it.
+   *
+   * @returns Its sender; undefined while the peer's limit is reached.
+   * @throws RangeError for a latency outside 1 ms..60 s, a weight outside 1..255, metadata above 4096 bytes.
+   */
+  openLive(options: LiveTrackOptions): TrackSender | undefined {
+    const {
+      kind,
+      delivery = 'asap',
+      order = 'send',
+      metadata = NO_METADATA,
+      sendOrder = 0,
+      weight = 1,
+    } = options;
+    if (!Number.isFinite(sendOrder)) throw new RangeError(`sendOrder must be a number, not ${sendOrder}`);
+    if (!Number.isInteger(weight) || weight < 1 || weight > 255) {
+      throw new RangeError(`weight is an integer from 1 to 255, not ${weight}`);
+    }
+    // Both ends may wish: the larger wins.
+    const wishUs = Math.min(this.#options.latencyWishUs(), LATENCY_US_MAX);
+    const latencyUs = Math.max(options.latencyUs, wishUs);
+    const announcement = { kind, delivery, order, isReliable: false, latencyUs, streamId: 0, metadata };
+    const bytes = encodeAnnouncement(announcement);
+    if (this.#table.localCount >= this.#peerTracksMax) return undefined;
+    this.#repairMaker ??= this.#options.makeRepairMaker();
+    const sender = new TrackSender({
+      id: this.#table.nextLocalId(),
+      kind,
+      latencyUs,
+      sendOrder,
+      weight,
+      activate: this.#options.activate,
+      path: this.#options.path,
+      repair: this.#repairMaker,
+      policy: this.#options.policy,
+      events: this.#senderEvents,
+      layout: this.#layout,
+    });
+    this.#addLocal(new LocalTrack(sender.id, bytes, sender));
+    return sender;
+  }
+
+  /**
+   * Announces a reliable track, whose media frames travel as records (record.ts) on stream `streamId`.
+   *
+   * @returns The track id; undefined while the peer's limit is reached.
+   */
+  openReliable(options: ReliableTrackOptions): number | undefined {
+    const { kind, streamId, metadata = NO_METADATA } = options;
+    const bytes = encodeAnnouncement({
+      kind,
+      delivery: 'asap',
+      order: 'send',
+      isReliable: true,
+      latencyUs: 0,
+      streamId,
+      metadata,
+    });
+    if (this.#table.localCount >= this.#peerTracksMax) return undefined;
+    const id = this.#table.nextLocalId();
+    this.#addLocal(new LocalTrack(id, bytes, undefined));
+    return id;
+  }
+
+  #addLocal(track: LocalTrack): void {
+    this.#table.addLocal(track);
+    this.#queueControl(track);
+  }
+
+  /** The application sends no more on a track of ours (reliable: its stream is finished). */
+  end(id: number): void {
+    const track = this.#table.local(id);
+    if (track === undefined) return;
+    if (track.sender !== undefined) {
+      track.sender.end();
+      return;
+    }
+    track.hasEnded = true;
+    this.#collectLocal(track);
+  }
+
+  /** The application wants no more of a track of the peer's (reliable: stop its stream too). */
+  stop(id: number, errorCode: number): void {
+    const track = this.#table.remote(id);
+    if (track === undefined) return;
+    track.stop(errorCode);
+    track.receiver?.stop();
+    this.#queueControl(track);
+  }
+
+  /** The stream of a reliable track of the peer's has ended: the track is forgotten. */
+  closeRemote(id: number): void {
+    const track = this.#table.remote(id);
+    if (track !== undefined && track.receiver === undefined) this.#table.closeRemote(track);
+  }
+
+  /** The connection is closing: every media frame that has not settled is dropped. */
+  close(now: Micros): void {
+    for (const sender of this.liveSenders()) sender.close(now);
+  }
+
+  /** Live tracks that we send. A fresh array. */
+  liveSenders(): TrackSender[] {
+    return this.#table.senders();
+  }
+
+  /** Counts of all live tracks, ended ones included. Fresh; O(tracks). */
+  sendTotals(): SendStatistics {
+    return this.#table.sendTotals();
+  }
+
+  receiveTotals(): ReceiveStatistics {
+    return this.#table.receiveTotals();
+  }
+
+  sender(id: number): TrackSender | undefined {
+    return this.#table.local(id)?.sender;
+  }
+
+  /** The receiver of a live track of the peer's. Hold on to it: once taken, an ended track is forgotten here. */
+  receiver(id: number): TrackReceiver | undefined {
+    const track = this.#table.remote(id);
+    if (track === undefined) return undefined;
+    track.isTaken = true;
+    const { receiver } = track;
+    this.#collectRemote(track);
+    return receiver;
+  }
+
+  /** True when control frames are due. TRACK_ACK is not among them: it rides with feedback. */
+  wantsToSend(_now: Micros): boolean {
+    return this.#queue.wantsToSend;
+  }
+
+  /** Control frames: announcements, ends, skips, stops, key frame requests. */
+  writeFrames(writer: Writer, record: PacketRecord, now: Micros): boolean {
+    this.#now = now;
+    return this.#queue.writeControl(writer, record);
+  }
+
+  /** True when a track has news for its sender. */
+  get hasFeedback(): boolean {
+    return this.#queue.hasFeedback;
+  }
+
+  /** TRACK_ACK of every track with news, as far as they fit. Call when a packet with an ACK is written. */
+  writeFeedback(writer: Writer, record: PacketRecord, now: Micros): boolean {
+    this.#now = now;
+    return this.#queue.writeFeedback(writer, record);
+  }
+
+  onAcked(id: number, kind: number, value: number, now: Micros): void {
+    this.#now = now;
+    if (this.#table.isLocal(id)) {
+      const track = this.#table.local(id);
+      if (track === undefined) return;
+      track.onAcked(kind, value);
+      this.#collectLocal(track);
+      return;
+    }
+    const track = this.#table.remote(id);
+    if (track === undefined) return;
+    track.onAcked(kind, value);
+    this.#collectRemote(track);
+  }
+
+  onLost(id: number, kind: number, value: number, now: Micros): void {
+    this.#now = now;
+    const track = this.#table.isLocal(id) ? this.#table.local(id) : this.#table.remote(id);
+    if (track === undefined) return;
+    track.onLost(kind, value, now);
+    if (track.hasDue) this.#queueControl(track);
+  }
+
+  /** @returns 0, or the WireError to close with. A symbol that is of no use is counted, not an error. */
+  onSymbol(frame: SymbolFrame, now: Micros): number {
+    const track = this.#table.remote(frame.trackId) ?? this.#admit(frame.trackId, now);
+    if (typeof track === 'number') return track;
+    track.receiver?.onSymbol(frame, now);
+    return 0;
+  }
+
+  /** As {@link onSymbol}. */
+  onRepair(frame: RepairFrame, now: Micros): number {
+    const track = this.#table.remote(frame.trackId) ?? this.#admit(frame.trackId, now);
+    if (typeof track === 'number') return track;
+    track.receiver?.onRepair(frame, now);
+    return 0;
+  }
+
+  /** @returns 0, or the WireError to close with. */
+  onTrackAck(frame: TrackAckFrame, now: Micros): number {
+    if (!this.#table.wasOpened(frame.trackId)) return WireError.STREAM_STATE_ERROR;
+    return this.#table.local(frame.trackId)?.sender?.onTrackAck(frame, now) ?? 0;
+  }
+
+  /**
+   * TRACK, TRACK_END, TRACK_STOP, KEY_FRAME_REQUEST and TRACK_SKIP, behind their type byte.
+   *
+   * @returns 0, or the WireError to close with.
+   */
+  onControlFrame(type: number, reader: Reader, now: Micros): number {
+    this.#now = now;
+    const id = reader.varint();
+    if (type === FrameType.TRACK) return this.#onAnnouncement(id, reader, now);
+    const a = reader.varint();
+    const isShort = type === FrameType.TRACK_STOP || type === FrameType.KEY_FRAME_REQUEST;
+    const b = isShort ? 0 : reader.varint();
+    if (reader.failed) return WireError.FRAME_ENCODING_ERROR;
+    return isShort ? this.#onLocalControl(type, id, a, now) : this.#onRemoteControl(type, id, a, b, now);
+  }
+
+  handleTimeout(now: Micros): void {
+    this.#now = now;
+    this.#deadlines.run(now);
+  }
+
+  nextDeadline(): Micros {
+    return this.#deadlines.earliest();
+  }
+
+  #onAnnouncement(id: number, reader: Reader, now: Micros): number {
+    const size = reader.varint();
+    const offset = reader.varint();
+    const piece = reader.take(reader.varint());
+    if (reader.failed) return WireError.FRAME_ENCODING_ERROR;
+    const track = this.#table.remote(id) ?? this.#admit(id, now);
+    if (typeof track === 'number') return track;
+    const { assembly, receiver } = track;
+    if (assembly === undefined || receiver === undefined) return 0;
+    const error = assembly.add(size, offset, piece);
+    if (error !== 0 || assembly.complete === undefined) return error;
+    const announcement = decodeAnnouncement(assembly.complete);
+    if (announcement === undefined) return WireError.FRAME_ENCODING_ERROR;
+    track.assembly = undefined;
+    this.#announced(track, receiver, announcement, now);
+    return 0;
+  }
+
+  #announced(track: RemoteTrack, receiver: TrackReceiver, announcement: Announcement, now: Micros): void {
+    if (track.isStopped) return;
+    if (announcement.isReliable) {
+      this.#deadlines.remove(receiver);
+      track.receiver = undefined;
+      this.#options.events.onAnnounced(track.id, announcement, undefined);
+      return;
+    }
+    this.#options.events.onAnnounced(track.id, announcement, receiver);
+    receiver.announce(announcement, now);
+  }
+
+  #onLocalControl(type: number, id: number, value: number, now: Micros): number {
+    if (!this.#table.wasOpened(id)) return WireError.STREAM_STATE_ERROR;
+    const track = this.#table.local(id);
+    if (track === undefined) return 0;
+    if (type === FrameType.KEY_FRAME_REQUEST) {
+      if (value <= track.keyFrameRequest) return 0;
+      track.keyFrameRequest = value;
+      this.#options.events.onKeyFrameRequested(id);
+      return 0;
+    }
+    track.sender?.close(now);
+    this.#forgetLocal(track);
+    this.#options.events.onStopped(id, value);
+    return 0;
+  }
+
+  #onRemoteControl(type: number, id: number, a: number, b: number, now: Micros): number {
+    const track = this.#table.remote(id) ?? this.#admit(id, now);
+    if (typeof track === 'number') return track;
+    const { receiver } = track;
+    if (receiver === undefined) return 0;
+    return type === FrameType.TRACK_SKIP ? receiver.onSkip(a, b, now) : receiver.onEnd(a, b, now);
+  }
+
+  /**
+   * Makes room for a track of the peer's that was not known: its announcement may come later than its symbols.
+   *
+   * @returns The track; 0 if it has ended; else the WireError to close with.
+   */
+  #admit(id: number, now: Micros): RemoteTrack | number {
+    const reason = this.#table.admission(id);
+    if (reason !== undefined) return reason;
+    this.#now = now;
+    const receiver = new TrackReceiver({
+      id,
+      decoder: this.#options.makeDecoder(),
+      events: this.#receiverEvents,
+    });
+    const track = new RemoteTrack(id, receiver, new AnnouncementAssembly());
+    this.#table.addRemote(track);
+    return track;
+  }
+
+  #queueControl(track: LocalTrack | RemoteTrack): void {
+    if (this.#queue.push(track)) this.#options.events.onWantsToSend();
+  }
+
+  #collectLocal(track: LocalTrack): void {
+    if (!track.isDone || this.#table.local(track.id) === undefined) return;
+    this.#forgetLocal(track);
+    this.#options.events.onSenderEnded(track.id);
+  }
+
+  #forgetLocal(track: LocalTrack): void {
+    const { sender } = track;
+    this.#table.closeLocal(track);
+    if (sender === undefined) return;
+    this.#deadlines.remove(sender);
+    this.#options.deactivate(sender);
+  }
+
+  #collectRemote(track: RemoteTrack): void {
+    const { receiver } = track;
+    const isFinished = track.isTaken && receiver?.isFinished === true && receiver.isAckSettled;
+    if (!track.isStopAcked && !isFinished) return;
+    if (receiver !== undefined) this.#deadlines.remove(receiver);
+    this.#table.closeRemote(track);
+  }
+
+  readonly #senderEvents = {
+    onSettled: (sender: TrackSender, frameId: number, outcome: Outcome, now: Micros): void =>
+      this.#options.events.onSettled(sender.id, frameId, outcome, now),
+    onSkip: (sender: TrackSender, first: number, count: number, deadlineUs: Micros): void => {
+      const track = this.#table.local(sender.id);
+      track?.skip(first, count, deadlineUs);
+      if (track !== undefined) this.#queueControl(track);
+    },
+    onDrained: (sender: TrackSender): void => {
+      const track = this.#table.local(sender.id);
+      track?.end();
+      if (track !== undefined) this.#queueControl(track);
+    },
+    onEnded: (sender: TrackSender): void => {
+      const track = this.#table.local(sender.id);
+      if (track === undefined) return;
+      track.hasEnded = true;
+      this.#collectLocal(track);
+    },
+    onTouched: (sender: TrackSender): void => this.#deadlines.touch(sender),
+  };
+
+  readonly #receiverEvents = {
+    onReadable: (receiver: TrackReceiver): void => this.#options.events.onReadable(receiver.id),
+    onFinished: (receiver: TrackReceiver): void => {
+      this.#options.events.onEnded(receiver.id);
+      const track = this.#table.remote(receiver.id);
+      if (track !== undefined) this.#collectRemote(track);
+    },
+    onAckWanted: (receiver: TrackReceiver): void => {
+      const track = this.#table.remote(receiver.id);
+      if (track !== undefined) this.#queue.pushFeedback(track);
+    },
+    onFrameEnd: (): void => this.#options.events.onFrameEnd(),
+    onKeyFrameWanted: (receiver: TrackReceiver): void => {
+      const track = this.#table.remote(receiver.id);
+      if (track?.requestKeyFrame(this.#options.path.smoothedRttUs, this.#now) === true)
+        this.#queueControl(track);
+    },
+    onTouched: (receiver: TrackReceiver): void => this.#deadlines.touch(receiver),
+  };
+}
+
+const NO_METADATA: Uint8Array = new Uint8Array(0);

@@ -1,0 +1,119 @@
+/**
+ * Which tracks are open in either direction, and which have been: ids are number * 2 + (1 if the server announced it).
+ * The last track looked up is remembered, for packets of one track come in runs.
+ */
+import { WireError } from '../base/errors.ts';
+import { Ranges } from '../base/ranges.ts';
+import { TRACKS_MAX } from './limits.ts';
+import type { TrackSender } from './send.ts';
+import { addStatistics, receiveStatistics, sendStatistics } from './totals.ts';
+import type { LocalTrack, RemoteTrack } from './track-control.ts';
+import type { ReceiveStatistics, SendStatistics } from './types.ts';
+
+/** See the file header. */
+export class TrackTable {
+  readonly #parity: number;
+  readonly #locals: Map<number, LocalTrack> = new Map();
+  readonly #remotes: Map<number, RemoteTrack> = new Map();
+  /** Numbers of the peer's tracks that have ended. */
+  readonly #closed: Ranges = new Ranges();
+  #recentLocal: LocalTrack | undefined;
+  #recentRemote: RemoteTrack | undefined;
+  #opened = 0;
+  /** Of tracks that have ended. */
+  readonly #sent: SendStatistics = sendStatistics();
+  readonly #received: ReceiveStatistics = receiveStatistics();
+
+  constructor(isServer: boolean) {
+    this.#parity = isServer ? 1 : 0;
+  }
+
+  get localCount(): number {
+    return this.#locals.size;
+  }
+
+  isLocal(id: number): boolean {
+    return id % 2 === this.#parity;
+  }
+
+  /** True if we opened a track with this id, whether it has ended or not. */
+  wasOpened(id: number): boolean {
+    return this.isLocal(id) && (id - this.#parity) / 2 < this.#opened;
+  }
+
+  nextLocalId(): number {
+    return this.#opened * 2 + this.#parity;
+  }
+
+  addLocal(track: LocalTrack): void {
+    this.#opened++;
+    this.#locals.set(track.id, track);
+  }
+
+  local(id: number): LocalTrack | undefined {
+    if (this.#recentLocal?.id === id) return this.#recentLocal;
+    const track = this.#locals.get(id);
+    if (track !== undefined) this.#recentLocal = track;
+    return track;
+  }
+
+  closeLocal(track: LocalTrack): void {
+    if (!this.#locals.delete(track.id)) return;
+    if (track.sender !== undefined) addStatistics(this.#sent, track.sender.statistics);
+    if (this.#recentLocal === track) this.#recentLocal = undefined;
+  }
+
+  senders(): TrackSender[] {
+    const senders: TrackSender[] = [];
+    for (const track of this.#locals.values()) if (track.sender !== undefined) senders.push(track.sender);
+    return senders;
+  }
+
+  /** Sums over every track ever sent or received. Fresh; O(tracks). */
+  sendTotals(): SendStatistics {
+    const totals = sendStatistics();
+    addStatistics(totals, this.#sent);
+    for (const { sender } of this.#locals.values()) {
+      if (sender !== undefined) addStatistics(totals, sender.statistics);
+    }
+    return totals;
+  }
+
+  receiveTotals(): ReceiveStatistics {
+    const totals = receiveStatistics();
+    addStatistics(totals, this.#received);
+    for (const { receiver } of this.#remotes.values()) {
+      if (receiver !== undefined) addStatistics(totals, receiver.statistics);
+    }
+    return totals;
+  }
+
+  remote(id: number): RemoteTrack | undefined {
+    if (this.#recentRemote?.id === id) return this.#recentRemote;
+    const track = this.#remotes.get(id);
+    if (track !== undefined) this.#recentRemote = track;
+    return track;
+  }
+
+  /** Whether a track that is not open may be: undefined yes; 0 it has ended; else the WireError to close with. */
+  admission(id: number): number | undefined {
+    if (this.isLocal(id)) return WireError.STREAM_STATE_ERROR;
+    if (this.#closed.has(Math.floor(id / 2))) return 0;
+    return this.#remotes.size >= TRACKS_MAX ? WireError.STREAM_LIMIT_ERROR : undefined;
+  }
+
+  addRemote(track: RemoteTrack): void {
+    this.#remotes.set(track.id, track);
+  }
+
+  closeRemote(track: RemoteTrack): void {
+    if (!this.#remotes.delete(track.id)) return;
+    if (track.receiver !== undefined) addStatistics(this.#received, track.receiver.statistics);
+    if (this.#recentRemote === track) this.#recentRemote = undefined;
+    const number = Math.floor(track.id / 2);
+    const closed = this.#closed;
+    closed.add(number, number + 1);
+    // Numbers left out for so long are never used.
+    if (closed.count > TRACKS_MAX) closed.add(closed.end(0), closed.start(1));
+  }
+}

@@ -1,0 +1,270 @@
+import { createSocket } from 'node:dgram';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough, Readable, Writable } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { MediaUnit, OutgoingUnit } from '../../src/cli/framing.ts';
+import { checkInput, type InputContext, runInput } from '../../src/cli/media-input.ts';
+import { openOutput } from '../../src/cli/media-output.ts';
+import { type Clock, systemClock } from '../../src/cli/pace.ts';
+import { checkTestFrame } from '../../src/cli/test-media.ts';
+import { RtpClock } from '../../src/cli/udp-media.ts';
+import { parseMediaUri } from '../../src/cli/uri.ts';
+
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'millrace-cli-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const clip = new URL('../../demo/media/clip.mpegts', import.meta.url);
+
+/** A clock that jumps to whatever is waited for. */
+class JumpingClock implements Clock {
+  atUs = 0;
+  nowUs(): number {
+    return this.atUs;
+  }
+  async waitUntil(atUs: number): Promise<void> {
+    this.atUs = Math.max(this.atUs, atUs);
+  }
+}
+
+function context(change: Partial<InputContext> = {}): InputContext {
+  return {
+    framing: undefined,
+    bitrate: undefined,
+    pace: undefined,
+    frameBytes: () => 1128,
+    targetBps: () => 0,
+    stdin: Readable.from([]),
+    clock: new JumpingClock(),
+    signal: new AbortController().signal,
+    ...change,
+  };
+}
+
+async function read(uri: string, change: Partial<InputContext> = {}): Promise<MediaUnit[]> {
+  const units: MediaUnit[] = [];
+  await runInput(parseMediaUri(uri), context(change), (unit) => void units.push(unit));
+  return units;
+}
+
+function outgoing(bytes: string | Uint8Array, sequence = 0): OutgoingUnit {
+  return {
+    data: Buffer.from(bytes),
+    timestampUs: 0,
+    keyFrame: false,
+    discardable: false,
+    track: 0,
+    sequence,
+  };
+}
+
+describe('input', () => {
+  test('stdin that begins like MPEG-TS is ts, and arrives whole', async () => {
+    const bytes = readFileSync(clip).subarray(0, 188 * 600);
+    const stdin = Readable.from([bytes.subarray(0, 100), bytes.subarray(100, 5000), bytes.subarray(5000)]);
+    const units = await read('-', { stdin });
+    expect(Buffer.concat(units.map(({ data }) => data)).equals(bytes)).toBe(true);
+    expect(units.some(({ keyFrame }) => keyFrame)).toBe(true);
+  });
+
+  test('stdin that is anything else is raw, and does not wait for more', async () => {
+    const stdin = new PassThrough();
+    const units: MediaUnit[] = [];
+    const control = new AbortController();
+    const input = runInput(
+      parseMediaUri('-'),
+      context({ stdin, clock: systemClock, signal: control.signal }),
+      (unit) => void units.push(unit),
+    );
+    stdin.write('hello');
+    await expect.poll(() => units.length, { timeout: 2000 }).toBe(1);
+    expect(Buffer.from((units[0] as MediaUnit).data).toString()).toBe('hello');
+    stdin.write('again');
+    await expect.poll(() => units.length, { timeout: 2000 }).toBe(2);
+    control.abort();
+    await input;
+  });
+
+  test('u32 that ends inside a frame is an error with a code', async () => {
+    const stdin = Readable.from([Buffer.from([0, 0, 0, 9, 1, 2])]);
+    await expect(read('-', { stdin, framing: 'u32' })).rejects.toMatchObject({ code: 'ERR_MILLRACE_IO' });
+  });
+
+  test('a file of MPEG-TS takes its own time, at --bitrate that of the rate', async () => {
+    const clock = new JumpingClock();
+    const units = await read(`file:${clip.pathname}`, { clock });
+    expect(Buffer.concat(units.map(({ data }) => data)).equals(readFileSync(clip))).toBe(true);
+    expect(clock.atUs / 1e6).toBeCloseTo(10, 0);
+    const fast = new JumpingClock();
+    await read(`file:${clip.pathname}`, { clock: fast, bitrate: 14_000_000 });
+    expect(fast.atUs / 1e6).toBeCloseTo(1, 0);
+  });
+
+  test('--pace off waits for whoever takes the media frames, not for the clock', async () => {
+    const clock = new JumpingClock();
+    let busy = 0;
+    await runInput(parseMediaUri(`file:${clip.pathname}`), context({ clock, pace: 'off' }), async () => {
+      expect(++busy).toBe(1);
+      await new Promise((resolve) => setImmediate(resolve));
+      busy--;
+    });
+    expect(clock.atUs).toBe(0);
+  });
+
+  test('what cannot work is refused before anything is opened', async () => {
+    const path = join(folder, 'a.bin');
+    writeFileSync(path, 'x');
+    const none = {};
+    await expect(checkInput(parseMediaUri(`file:${path}`), { ...none, framing: 'u32' })).rejects.toThrow(
+      /--bitrate/,
+    );
+    await expect(checkInput(parseMediaUri(`file:${path}x`), none)).rejects.toThrow(/no such file/);
+    await expect(checkInput(parseMediaUri(`file:${folder}`), none)).rejects.toThrow(/directory/);
+    await expect(checkInput(parseMediaUri('udp://:5004'), { ...none, pace: 'off' })).rejects.toThrow(
+      /own time/,
+    );
+    await expect(checkInput(parseMediaUri('test:?speed=9'), none)).rejects.toThrow(/no parameter/);
+    await expect(read(`file:${path}`)).rejects.toThrow(/no clock/);
+  });
+
+  test('test: makes frames at its rate that check out, with key frames, adapting when it may', async () => {
+    const units = await read('test:?duration=4s&fps=30&gop=60', { bitrate: 2_000_000 });
+    expect(units.length).toBe(120);
+    const bits = units.reduce((sum, { data }) => sum + data.length * 8, 0);
+    expect(bits / 4).toBeGreaterThan(1_990_000);
+    expect(bits / 4).toBeLessThan(2_010_000);
+    expect(units.map(({ keyFrame }) => keyFrame).filter(Boolean)).toHaveLength(2);
+    for (const unit of units) expect(checkTestFrame(unit)).toBe(true);
+    const damaged = Uint8Array.from((units[3] as MediaUnit).data);
+    damaged[500] = (damaged[500] as number) ^ 1;
+    expect(checkTestFrame({ data: damaged })).toBe(false);
+    const slow = await read('test:?duration=1s', { targetBps: () => 400_000 });
+    expect(slow.reduce((sum, { data }) => sum + data.length * 8, 0)).toBeLessThan(500_000);
+  });
+
+  test('udp keeps boundaries and order; a datagram of any kind is a media frame', async () => {
+    const port = 20_000 + (process.pid % 20_000);
+    const control = new AbortController();
+    const units: MediaUnit[] = [];
+    const input = runInput(
+      parseMediaUri(`udp://127.0.0.1:${port}`),
+      context({ signal: control.signal }),
+      (unit) => void units.push(unit),
+    );
+    const output = await openOutput(parseMediaUri(`udp://127.0.0.1:${port}`), {
+      framing: undefined,
+      stdout: new PassThrough(),
+      note: () => {},
+    });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    for (let i = 0; i < 20; i++) await output.write(outgoing(Buffer.alloc(i * 70, i)));
+    await expect.poll(() => units.length, { timeout: 2000 }).toBe(20);
+    expect(units.map(({ data }) => data.length)).toEqual(Array.from({ length: 20 }, (_, i) => i * 70));
+    await output.finish(true);
+    control.abort();
+    await input;
+  });
+
+  test('a udp port that is taken is an error that says so', async () => {
+    const socket = createSocket('udp4');
+    await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+    await expect(read(`udp://127.0.0.1:${socket.address().port}`)).rejects.toThrow(/in use/);
+    socket.close();
+  });
+
+  test('RTP timestamps become media time, over their wrap and a new source', () => {
+    const packet = (timestamp: number, source: number): Uint8Array => {
+      const bytes = Buffer.alloc(20);
+      bytes[0] = 0x80;
+      bytes.writeUInt32BE(timestamp, 4);
+      bytes.writeUInt32BE(source, 8);
+      return bytes;
+    };
+    const clock = new RtpClock(90_000);
+    expect(clock.timestampUs(packet(0xffff_ffff - 899, 1))).toBe(0);
+    expect(clock.timestampUs(packet(900, 1))).toBe(20_000);
+    expect(clock.timestampUs(packet(0, 1))).toBe(10_000);
+    expect(clock.timestampUs(packet(123, 2))).toBe(10_000);
+    expect(clock.timestampUs(packet(123 + 90_000, 2))).toBe(1_010_000);
+    expect(clock.timestampUs(new Uint8Array(11))).toBeUndefined();
+  });
+});
+
+describe('output', () => {
+  const note: string[] = [];
+  const options = {
+    framing: undefined,
+    stdout: new PassThrough(),
+    note: (line: string) => void note.push(line),
+  };
+
+  test('a file gets its name only when everything arrived', async () => {
+    const path = join(folder, 'out.ts');
+    const whole = await openOutput(parseMediaUri(`file:${path}`), options);
+    await whole.write(outgoing('abc'));
+    await whole.write(outgoing('def'));
+    expect(existsSync(path)).toBe(false);
+    await whole.finish(true);
+    expect(readFileSync(path, 'utf8')).toBe('abcdef');
+    expect(existsSync(`${path}.part`)).toBe(false);
+
+    const partial = await openOutput(parseMediaUri(`file:${path}`), options);
+    await partial.write(outgoing('xyz'));
+    await partial.finish(false);
+    expect(readFileSync(path, 'utf8')).toBe('abcdef');
+    expect(readFileSync(`${path}.part`, 'utf8')).toBe('xyz');
+    expect(note.at(-1)).toContain('out.ts.part');
+  });
+
+  test('a file that cannot be made says why', async () => {
+    await expect(openOutput(parseMediaUri(`file:${folder}/no/such/out.ts`), options)).rejects.toThrow(
+      /no such file/,
+    );
+  });
+
+  test('stdout is written with back-pressure, u32 with lengths', async () => {
+    const pieces: Buffer[] = [];
+    const stdout = new Writable({
+      highWaterMark: 10,
+      write: (chunk, _encoding, done) => {
+        pieces.push(chunk);
+        setTimeout(done, 1);
+      },
+    });
+    const output = await openOutput(parseMediaUri('-'), { ...options, framing: 'u32', stdout });
+    for (let i = 0; i < 5; i++) await output.write(outgoing(Buffer.alloc(20, i)));
+    await output.finish(true);
+    expect(Buffer.concat(pieces).length).toBe(5 * 24);
+    expect(stdout.writableLength).toBe(0);
+  });
+
+  test('a reader of stdout that goes away is told apart from a failure', async () => {
+    const stdout = new Writable({
+      write: (_chunk, _encoding, done) => done(Object.assign(new Error(), { code: 'EPIPE' })),
+    });
+    const output = await openOutput(parseMediaUri('-'), { ...options, stdout });
+    await Promise.resolve(output.write(outgoing('x'))).catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await expect(Promise.resolve(output.write(outgoing('y')))).rejects.toMatchObject({ code: 'EPIPE' });
+    await output.finish(false);
+  });
+
+  test('a media frame that fits no datagram is left out and said once', async () => {
+    note.length = 0;
+    const output = await openOutput(parseMediaUri('udp://127.0.0.1:9'), options);
+    await output.write(outgoing(Buffer.alloc(65_508)));
+    await output.write(outgoing(Buffer.alloc(65_508)));
+    await output.finish(true);
+    expect(note).toHaveLength(1);
+  });
+
+  test('test: finds what is not its own', async () => {
+    const output = await openOutput(parseMediaUri('test:'), options);
+    await output.write(outgoing('something else entirely'));
+    await expect(output.finish(true)).rejects.toThrow(/1 media frame/);
+  });
+});

@@ -9,9 +9,11 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const tarballFolder = packFolder();
+// Biome colours its output letter by letter, which makes a log unreadable.
+const colors = process.stdout.isTTY ? 'force' : 'off';
 
 const steps = [
-  { name: 'biome', run: () => tool('biome', 'ci', '--error-on-warnings') },
+  { name: 'biome', run: () => tool('biome', 'ci', '--error-on-warnings', `--colors=${colors}`) },
   { name: 'types', run: () => tool('tsc', '-p', '.') },
   { name: 'build', run: () => command(process.execPath, 'scripts/build.mjs') },
   { name: 'knip', run: () => tool('knip') },

@@ -53,14 +53,20 @@ export function ioError(what: string, cause: unknown): TransportError {
   return new TransportError('ERR_MILLRACE_IO', `${what}: ${text}`, { cause });
 }
 
-/** The line for stderr, without its newline. Secrets are redacted. */
-export function describeError(error: unknown): string {
+/**
+ * The line for stderr, without its newline. Secrets are redacted.
+ *
+ * @param hasAdvice False where the program itself does what is to be done.
+ */
+export function describeError(error: unknown, hasAdvice = true): string {
   if (error instanceof UsageError) return `millrace: ${oneLine(error.message)}`;
   if (!(error instanceof TransportError))
     return `millrace: ERR_MILLRACE_INTERNAL: ${oneLine(messageOf(error))}`;
   const advice = ADVICE[error.code];
   const message = oneLine(error.message);
-  return `millrace: ${error.code}: ${advice === undefined ? message : `${message}; ${advice}`}`;
+  // The library's own messages often say it already, after a semicolon.
+  const isEnough = !hasAdvice || advice === undefined || message.includes(';');
+  return `millrace: ${error.code}: ${isEnough ? message : `${message}; ${advice}`}`;
 }
 
 /** The exit code that an error means. */

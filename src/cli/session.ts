@@ -36,7 +36,7 @@ export interface SessionPlan {
 
 const TIMEOUT_MS = 5_000;
 const RETRY_FIRST_MS = 500;
-const RETRY_MAX_MS = 15_000;
+const RETRY_MAX_MS = 4_000;
 /** Failures that calling again cannot cure. */
 const FATAL: readonly ErrorCode[] = [
   'ERR_MILLRACE_PASSPHRASE',
@@ -95,7 +95,7 @@ async function runCalls(
       if (signal.aborted) return;
       const isFatal = error instanceof TransportError ? FATAL.includes(error.code) : true;
       if (isFatal || options.reconnect !== true) throw error;
-      plan.note(`${describeError(error)} (again in ${pauseMs} ms)`);
+      plan.note(`${describeError(error, false)}; calling again in ${pauseMs} ms`);
     }
     const clock = plan.clock ?? systemClock;
     await clock.waitUntil(clock.nowUs() + pauseMs * 1000, signal);

@@ -125,7 +125,7 @@ export class Receiver {
       }
       const handler = this.#handlers[type];
       if (handler === undefined) return 2 + WireError.PROTOCOL_VIOLATION;
-      if (!isClose && type !== FrameType.ACK && type !== FrameType.TRACK_ACK) isEliciting = 1;
+      if (!isClose && type !== FrameType.ACK) isEliciting = 1;
       const error = handler(reader, type, now);
       if (error !== 0) return 2 + error;
     }

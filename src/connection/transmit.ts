@@ -16,6 +16,11 @@ import { Timer } from './timers.ts';
 const LENGTH_BYTES = 2;
 /** A server sends at most this many times what it received before the caller's address is validated. */
 const AMPLIFICATION_LIMIT = 3;
+/**
+ * In flight at most until the peer has confirmed its keys. A server keeps 256 KiB of packets that it cannot open yet
+ * (DESIGN D2): what a fast caller sends beyond that would be lost, and count as loss of the path.
+ */
+const UNCONFIRMED_BYTES_MAX = 196_608;
 const ELICITING = PacketFlag.ACK_ELICITING | PacketFlag.IN_FLIGHT;
 
 export class Transmitter {
@@ -104,10 +109,11 @@ export class Transmitter {
 
   /** Window and pacer let data go, and somebody has some. */
   #mayWriteData(now: Micros): boolean {
-    const { recovery, controller, pacer, scheduler, timers } = this.#state;
+    const { recovery, controller, pacer, scheduler, timers, handshake } = this.#state;
     timers.clear(Timer.PACING);
     if (!scheduler.hasData(now)) return false;
     if (recovery.probesDue > 0) return true;
+    if (handshake !== undefined && recovery.bytesInFlight >= UNCONFIRMED_BYTES_MAX) return false;
     if (recovery.bytesInFlight >= controller.congestionWindowBytes) return false;
     pacer.setRate(controller.pacingRateBps, now);
     if (pacer.canSend(now)) return true;
@@ -127,12 +133,13 @@ export class Transmitter {
     const numberBytes = packetNumberBytes(packetNumber, recovery.largestAcked);
     const headerBytes = shortHeaderBytes(false, numberBytes);
     const sizeMax = start === 0 ? state.path.datagramBytes : DATAGRAM_BYTES_MIN;
-    // Frames are written where they lie in a packet without Length; §1.2 of the wire format decides afterwards.
-    const writer = this.#writer.reset(out, start + headerBytes, sizeMax - TAG_BYTES);
+    // Frames are written where they lie in a packet without Length; §1.2 of the wire format decides afterwards. Only a
+    // packet of the announced size may go without: any other keeps room for it.
+    const lengthBytes = start === 0 && sizeMax === control.announcedBytes ? 0 : LENGTH_BYTES;
+    const writer = this.#writer.reset(out, start + headerBytes, sizeMax - TAG_BYTES - lengthBytes);
     const frames = writer.at;
     this.#hasData = false;
-    this.#writeFeedback(writer, now);
-    const acksEnd = writer.at;
+    const acksEnd = this.#writeFeedback(writer, now);
     if (control.wantsToSend()) control.writeFrames(writer, recovery.record);
     streams.writeFrames(writer, recovery.record, now);
     tracks.writeFrames(writer, recovery.record, now);
@@ -149,13 +156,17 @@ export class Transmitter {
     return this.#finish(out, start, sizeMax, numberBytes, packetNumber, padTo, flags, now);
   }
 
-  /** ACK and TRACK_ACK, when they are due or ride along. Neither asks for an acknowledgement, but for one in a while. */
-  #writeFeedback(writer: Writer, now: Micros): void {
+  /** ACK when it is due or rides along, TRACK_ACK when there is news. Returns where the ACK, which asks for none, ends. */
+  #writeFeedback(writer: Writer, now: Micros): number {
     const { received, recovery, tracks, control } = this.#state;
-    if (received.ackDueAt() === NEVER && !tracks.hasFeedback) return;
-    if (received.wantsAckOfAck) control.sendPing();
-    if (received.ackDueAt() !== NEVER) received.writeAck(writer, recovery.record, now);
+    if (received.ackDueAt() !== NEVER) {
+      if (received.wantsAckOfAck) control.sendPing();
+      received.writeAck(writer, recovery.record, now);
+    }
+    const acksEnd = writer.at;
+    // It rides with feedback that is due: symbols that arrive out of order make an ACK due at once.
     if (tracks.hasFeedback) tracks.writeFeedback(writer, recovery.record, now);
+    return acksEnd;
   }
 
   #writeData(writer: Writer, now: Micros): void {

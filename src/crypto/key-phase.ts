@@ -87,7 +87,11 @@ export class OneRttKeys {
     if (keyPhase === this.keyPhase) {
       const isOpen = this.#reader.open(packet, headerStart, payloadStart, end, packetNumber);
       if (!isOpen) this.#forged++;
-      else if (packetNumber < this.#firstOpened) this.#firstOpened = packetNumber;
+      else if (packetNumber < this.#firstOpened) {
+        // The peer has followed: only from here on may the old keys go (RFC 9001 §6.1, §6.5).
+        if (this.#firstOpened === Number.POSITIVE_INFINITY) this.#retireOld(now);
+        this.#firstOpened = packetNumber;
+      }
       return isOpen;
     }
     return this.#openOther(packet, headerStart, payloadStart, end, packetNumber, now);
@@ -112,7 +116,8 @@ export class OneRttKeys {
       this.#forged++;
       return false;
     }
-    this.#update(now);
+    this.#update();
+    this.#retireOld(now);
     this.#firstOpened = packetNumber;
     return true;
   }
@@ -135,15 +140,20 @@ export class OneRttKeys {
    */
   initiateUpdate(now: Micros): boolean {
     if (!this.#isAcknowledged || now < this.#updateAllowedUs) return false;
-    this.#update(now);
+    this.#update();
     this.#firstOpened = Number.POSITIVE_INFINITY;
     return true;
   }
 
-  #update(now: Micros): void {
-    const { crypto, probeTimeoutUs } = this.#options;
+  /** The keys before this phase are kept for late packets, three probe timeouts from now. */
+  #retireOld(now: Micros): void {
+    this.#oldUntilUs = now + KEEP_TIMEOUTS * this.#options.probeTimeoutUs();
+  }
+
+  #update(): void {
+    const { crypto } = this.#options;
     this.#oldReader = this.#reader;
-    this.#oldUntilUs = now + KEEP_TIMEOUTS * probeTimeoutUs();
+    this.#oldUntilUs = NEVER;
     this.#reader = this.#nextReader;
     this.#readSecret = crypto.nextSecret(this.#readSecret);
     this.#writeSecret = crypto.nextSecret(this.#writeSecret);

@@ -5,6 +5,8 @@
 import type { CryptoProvider, PacketProtection } from './protection.ts';
 import { TAG_BYTES } from './protection.ts';
 
+const TWO_32 = 4_294_967_296;
+
 /** A CryptoProvider without cryptography. */
 export const plainCrypto: CryptoProvider = {
   engine: 'plain',
@@ -28,7 +30,8 @@ class PlainProtection implements PacketProtection {
     payloadEnd: number,
     packetNumber: number,
   ): void {
-    const sum = checksum(packet, headerStart, payloadEnd, this.#key ^ packetNumber);
+    if (payloadEnd + TAG_BYTES > packet.length) throw new RangeError('no room for the tag of a packet');
+    const sum = checksum(packet, headerStart, payloadEnd, this.#key ^ fold(packetNumber));
     for (let i = 0; i < TAG_BYTES; i++) packet[payloadEnd + i] = (sum >>> ((i & 3) * 8)) ^ i;
   }
 
@@ -40,13 +43,18 @@ class PlainProtection implements PacketProtection {
     packetNumber: number,
   ): boolean {
     const payloadEnd = end - TAG_BYTES;
-    if (payloadEnd < payloadStart) return false;
-    const sum = checksum(packet, headerStart, payloadEnd, this.#key ^ packetNumber);
+    if (headerStart > payloadStart || payloadEnd < payloadStart || end > packet.length) return false;
+    const sum = checksum(packet, headerStart, payloadEnd, this.#key ^ fold(packetNumber));
     for (let i = 0; i < TAG_BYTES; i++) {
       if (packet[payloadEnd + i] !== (((sum >>> ((i & 3) * 8)) ^ i) & 255)) return false;
     }
     return true;
   }
+}
+
+/** All 53 bits of a packet number in 32: the low ones alone would take number 2^32 + n for n. */
+function fold(packetNumber: number): number {
+  return (packetNumber | 0) ^ Math.imul((packetNumber / TWO_32) | 0, 0x9e3779b1);
 }
 
 /** FNV-1a over [start, end), 32 bits. */

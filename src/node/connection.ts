@@ -80,6 +80,8 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
   /** Reliable tracks by the stream that carries them. */
   readonly #incomingByStream: Map<number, IncomingTrack> = new Map();
   readonly #outgoingByStream: Map<number, OutgoingTrack> = new Map();
+  /** Reliable tracks whose announcement came before the first bytes of their stream. */
+  readonly #waitingForStream: Map<number, { trackId: number; announcement: Announcement }> = new Map();
   readonly #streams: Streams;
   /** Server: asked when the caller's parameters are known. */
   onIncoming: ((resource: string, identity: string) => void) | undefined;
@@ -252,7 +254,7 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
         this.datagrams.onSettled(event.id, event.outcome);
         return;
       default:
-        if (event.type.startsWith('stream')) this.#onStreamEvent(event);
+        if (event.type.includes('stream')) this.#onStreamEvent(event);
         else this.#onTrackEvent(event);
     }
   }
@@ -297,6 +299,12 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
       case 'stream':
         this.#streams.onOpened(event.streamId);
         return;
+      case 'track-stream': {
+        const waiting = this.#waitingForStream.get(event.streamId);
+        this.#waitingForStream.delete(event.streamId);
+        if (waiting !== undefined) this.#onTrack(waiting.trackId, waiting.announcement);
+        return;
+      }
       case 'stream-readable': {
         const track = this.#incomingByStream.get(event.streamId);
         if (track === undefined) this.#streams.onReadable(event.streamId);
@@ -339,7 +347,10 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
     const part = announcement.isReliable
       ? this.#core.streams.get(announcement.streamId)?.receive
       : this.#core.tracks.receiver(trackId);
-    if (part === undefined) return;
+    if (part === undefined) {
+      if (announcement.isReliable) this.#waitingForStream.set(announcement.streamId, { trackId, announcement });
+      return;
+    }
     const description = {
       kind: announcement.kind,
       latency: announcement.isReliable ? Number.POSITIVE_INFINITY : announcement.latencyUs / MILLISECOND,

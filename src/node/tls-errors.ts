@@ -72,6 +72,7 @@ export function opensslFailure(side: Side, cause: Error, alert: number | undefin
   const received = receivedAlert(cause);
   if (received !== undefined) return alertFailure(side, received, cause);
   const { code = '' } = cause as NodeJS.ErrnoException;
+  if (!code.startsWith('ERR_SSL_')) return endedEarly(cause);
   const number = alert ?? ALERT_OF_REASON[code] ?? Alert.HANDSHAKE_FAILURE;
   switch (code) {
     case 'ERR_SSL_BINDER_DOES_NOT_VERIFY':

@@ -34,11 +34,6 @@ export class DeliveryRate {
   /** Of the last `over`: more than a tenth of it was sent while there was too little to send. */
   isAppLimited = false;
 
-  /** Bytes delivered since the start. */
-  get deliveredBytes(): number {
-    return this.#deliveredBytes;
-  }
-
   /** One acked packet. Without a receive time it counts as received when the next one that has a time was. */
   onPacket(packet: AckedPacket): void {
     const { sizeBytes, sentAtUs, receivedAtUs } = packet;

@@ -13,7 +13,7 @@ import type { AckedPacket, RateController, RateOptions, RttView } from './contro
 import { DelayFilter } from './delay.ts';
 import { DeliveryRate } from './delivery.ts';
 import { LossHistory, RecentMax, SendHistory } from './history.ts';
-import { drainPart, isQueueExcessive, QUEUE_MAX_US, queueTargetUs, steer } from './queue-law.ts';
+import { drainPart, isQueueExcessive, queueTargetUs, steer } from './queue-law.ts';
 import { StartRounds } from './start-rounds.ts';
 
 /** The control law runs at most this often: shorter steps would only see timers. */
@@ -37,6 +37,14 @@ const OUTAGE_TIMEOUTS = 2;
 /** Beyond twice the bandwidth-delay product: feedback every 25 ms, event loops that come late. */
 const HEADROOM_US: Micros = 75 * MILLISECOND;
 const WINDOW_MIN_BYTES: number = 10 * 1452;
+
+/**
+ * Growth per second while bulk fills every packet and the queue stays empty: a path that answers at once shows its limit
+ * as 5 ms of queue within 0.1 s of passing it. Media, which is limited by its encoder, finds more by probes.
+ */
+const OPEN_GROWTH = 1;
+const OPEN_QUEUE = 0.2;
+const OPEN_LOSS_MAX = 0.005;
 
 const START = 0;
 const RUN = 1;
@@ -281,7 +289,8 @@ export class MediaController implements RateController {
     } else if (this.capacityBps < 1.3 * sustained + 20_000) {
       const isNear =
         this.#cutBps > 0 && this.capacityBps > 0.9 * this.#cutBps && now - this.#cutAtUs < 10 * SECOND;
-      this.capacityBps *= 1 + (isNear ? 0.04 : 0.1) * Math.max(0, 1 - queue / (0.6 * target)) * dt;
+      const growth = isNear ? 0.04 : this.#isOpen(queue, target) ? OPEN_GROWTH : 0.1;
+      this.capacityBps *= 1 + growth * Math.max(0, 1 - queue / (0.6 * target)) * dt;
     }
     this.capacityBps = this.#clamp(this.capacityBps);
     if (isDipping) {
@@ -291,6 +300,12 @@ export class MediaController implements RateController {
     this.targetRateBps = this.capacityBps * steer(queue, target);
     this.#stepProbe(queue, target, now);
     if (!this.#audit.isRunning) this.#dip.step(queue, this.#delay.nearBaseAtUs, now);
+  }
+
+  /** Everything that may leave leaves, and all of it arrives at once. */
+  #isOpen(queue: Micros, target: Micros): boolean {
+    const isClean = this.#losses.ratio <= this.#audit.randomLossRatio + OPEN_LOSS_MAX;
+    return isClean && queue < OPEN_QUEUE * target && !this.#delivery.isAppLimited && !this.#audit.isRunning;
   }
 
   #cut(queue: Micros, growth: number, now: Micros): void {
@@ -390,10 +405,8 @@ export class MediaController implements RateController {
       this.#forgive(now);
       this.#state = this.#state === START ? RUN : this.#state;
       const delivered = this.#delivery.over(SHORT_US);
-      this.capacityBps = Math.min(
-        0.9 * this.capacityBps,
-        Number.isNaN(delivered) ? this.capacityBps : delivered,
-      );
+      this.capacityBps *= 0.9;
+      if (delivered < this.capacityBps) this.capacityBps = delivered;
     }
     if (loss > LOSS_STOP) this.targetRateBps = Math.min(this.targetRateBps, 0.9 * this.capacityBps);
     this.targetRateBps = this.#clamp(Math.min(this.targetRateBps, this.#audit.limitBps));

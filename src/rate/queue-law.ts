@@ -5,7 +5,7 @@
 import { MILLISECOND, type Micros } from '../base/protocol.ts';
 
 /** More queue than this is cut even if it shrinks. */
-export const QUEUE_MAX_US: Micros = 80 * MILLISECOND;
+const QUEUE_MAX_US: Micros = 80 * MILLISECOND;
 const TARGET_MIN_US: Micros = 10 * MILLISECOND;
 const TARGET_MAX_US: Micros = 40 * MILLISECOND;
 /** Proportional gain on the queue error, per second; and its bounds. */

@@ -143,11 +143,8 @@ export class LossRecovery {
    */
   commit(flags: number, sizeBytes: number, now: Micros): void {
     const isAppLimited = this.largestAcked < this.#appLimitedUntil;
-    const packetNumber = this.#packets.commit(
-      isAppLimited ? flags | PacketFlag.APP_LIMITED : flags,
-      sizeBytes,
-      now,
-    );
+    const limited = isAppLimited ? PacketFlag.APP_LIMITED : 0;
+    const packetNumber = this.#packets.commit(flags | limited, sizeBytes, now);
     if ((flags & PacketFlag.IN_FLIGHT) === 0) {
       // An end that only sends ACKs may never be acked: its packets are forgotten by age.
       if (this.#frontier === packetNumber) this.#frontier++;
@@ -339,19 +336,9 @@ export class LossRecovery {
     packets.returnTokens(packetNumber, false, this.#owners, now);
   }
 
-  /** Lets go of what needs no memory any more, oldest first. */
   #forget(now: Micros): void {
-    const packets = this.#packets;
     const keepUs = Math.max(REMEMBER_PROBE_TIMEOUTS * this.probeTimeoutUs, REMEMBER_MIN_US);
-    let n = packets.first;
-    for (; n < this.#frontier; n++) {
-      const at = n & packets.mask;
-      const state = packets.states[at];
-      // A packet of ACKs only is never lost, but its acknowledgement prunes ranges: remembered as long as a lost one.
-      if (state === PacketState.LOST && (packets.lostAtUs[at] as number) + keepUs > now) break;
-      if (state === PacketState.SENT && (packets.sentAtUs[at] as number) + keepUs > now) break;
-    }
-    packets.forgetBelow(n);
+    this.#packets.forgetResolved(this.#frontier, now - keepUs);
   }
 
   // --- Timers ------------------------------------------------------------------------------------------------------

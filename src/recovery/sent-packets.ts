@@ -152,6 +152,23 @@ export class SentPackets implements PacketRecord {
     this.first = Math.max(this.first, Math.min(packetNumber, this.next));
   }
 
+  /**
+   * Lets go of what needs no memory any more, oldest first: what is acked, and what was lost before `beforeUs`. A packet
+   * of ACKs only is never lost, but its acknowledgement prunes ranges: it is remembered as long as a lost one.
+   *
+   * @param end Everything below is resolved, or does not count as in flight.
+   */
+  forgetResolved(end: number, beforeUs: Micros): void {
+    let n = this.first;
+    for (; n < end; n++) {
+      const at = n & this.mask;
+      const state = this.states[at];
+      if (state === PacketState.LOST && (this.lostAtUs[at] as number) > beforeUs) break;
+      if (state === PacketState.SENT && (this.sentAtUs[at] as number) > beforeUs) break;
+    }
+    this.forgetBelow(n);
+  }
+
   #growPackets(): void {
     const size = (this.mask + 1) * 2;
     const from = this.mask;

@@ -45,9 +45,12 @@ export class AckState {
     this.isWanted = true;
   }
 
-  /** @returns The symbol id below which everything must be passed now; 0: nothing. */
-  onComplete(first: number, count: number): number {
-    this.isWanted = true;
+  /**
+   * @param isNews FEC had a part in it: acknowledged packets alone do not tell the sender.
+   * @returns The symbol id below which everything must be passed now; 0: nothing.
+   */
+  onComplete(first: number, count: number, isNews: boolean): number {
+    if (isNews) this.isWanted = true;
     this.#complete.add(first, first + count);
     if (this.#complete.count <= COMPLETE_RANGES_MAX) return 0;
     this.floor = this.#complete.end(0);

@@ -133,7 +133,7 @@ export class TrackReceiver implements Timed {
     this.#decoder.takeRebuilt(this.#takeRebuilt);
     this.#order.advance(now);
     this.#afterChange(before);
-    if (!wasWanted) this.#events.onAckWanted(this);
+    if (!wasWanted && this.#acks.isWanted) this.#events.onAckWanted(this);
     return SymbolDrop.NONE;
   }
 
@@ -190,6 +190,9 @@ export class TrackReceiver implements Timed {
     if (this.#isClosed) return 0;
     const before = this.#output.length;
     this.#order.end(finalSymbol, finalFrameId, now);
+    // The last word on every media frame, so that both ends can forget the track.
+    this.#acks.onChange();
+    this.#events.onAckWanted(this);
     this.#afterChange(before);
     return 0;
   }
@@ -263,8 +266,9 @@ export class TrackReceiver implements Timed {
     if (isResent) frame.wasResent = true;
     if (isRebuilt) frame.wasRebuilt = true;
     if (header.index === 0) this.#order.onHead(frame, this.#now);
+    // What came in order the packet's own ACK says already: only gaps and repairs are news.
+    if (id > this.#nextSymbol || isRebuilt) this.#acks.onChange();
     this.#nextSymbol = Math.max(this.#nextSymbol, id + 1);
-    this.#acks.onChange();
     if (frame.have === frame.count) this.#complete(frame);
     else if (header.index === header.count - 1) this.#events.onFrameEnd(this);
     this.#order.enforceLimits(this.#now);
@@ -285,7 +289,7 @@ export class TrackReceiver implements Timed {
 
   #complete(frame: ReceivedMedia): void {
     frame.complete(this.#now);
-    const floor = this.#acks.onComplete(frame.first, frame.count);
+    const floor = this.#acks.onComplete(frame.first, frame.count, frame.wasRebuilt);
     this.#order.onComplete(frame, this.#now);
     if (floor > 0) this.#order.passBelow(floor, this.#now);
     this.#events.onFrameEnd(this);

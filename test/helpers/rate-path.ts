@@ -237,21 +237,28 @@ export class RatePath {
     this.#carry(number);
   }
 
+  /** Takes one packet over the bottleneck. */
   #carry(number: number): void {
-    const { loss, lossPlace = 'before', capacityBps, queueMs, rttMs, isOut } = this.#options;
+    const { loss, lossPlace = 'before', rttMs, isOut } = this.#options;
     const isLost = this.#random.unit() < (loss?.(this.now) ?? 0);
     if (isOut?.(this.now) === true) return;
-    if (isLost && lossPlace === 'before') return this.#add(this.#lost, 1);
+    const isThrough = (!isLost || lossPlace === 'after') && this.#enqueue() && !isLost;
+    if (isThrough) this.#forward.push(Math.ceil(this.#linkFreeAt + rttMs * 500), number);
+    else this.#add(this.#lost, 1);
+  }
+
+  /** False if the queue is full. */
+  #enqueue(): boolean {
+    const { capacityBps, queueMs } = this.#options;
     const waitUs = Math.max(0, this.#linkFreeAt - this.now);
-    if (waitUs > queueMs * 1000) return this.#add(this.#lost, 1);
+    if (waitUs > queueMs * 1000) return false;
     const slot = Math.floor(this.now / SLOT_US);
     while (this.#queues.length <= slot) this.#queues.push([]);
     const queue = this.#queues[slot] as number[];
     if (queue.length < 64) queue.push(waitUs);
     this.#linkFreeAt =
       Math.max(this.now, this.#linkFreeAt) + (this.#packetBytes * 8e6) / capacityBps(this.now);
-    if (isLost) return this.#add(this.#lost, 1);
-    this.#forward.push(Math.ceil(this.#linkFreeAt + rttMs * 500), number);
+    return true;
   }
 
   // --- Receiver ------------------------------------------------------------------------------------------------------

@@ -47,10 +47,10 @@ export function roomOf(path: string): string {
   return slash < 0 ? path : path.slice(0, slash);
 }
 
-/** Every .ts file under `folder`, relative to it, with forward slashes, sorted. */
-export function sourceFiles(folder: string): string[] {
+/** Every file under `folder` whose name matches, relative to it, with forward slashes, sorted. */
+export function sourceFiles(folder: string, pattern: RegExp = /\.ts$/): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .filter((entry) => entry.isFile() && pattern.test(entry.name))
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
     .sort();
 }
@@ -109,7 +109,8 @@ export function architectureFaults(root: string): string[] {
   const faults: string[] = [];
   const api = new API({ cwd: root });
   const configuration = join(root, 'tsconfig.json');
-  const project = api.updateSnapshot({ openProjects: [configuration] }).getProject(configuration);
+  const snapshot = api.updateSnapshot({ openProjects: [configuration] });
+  const project = snapshot.getProject(configuration);
   for (const path of sourceFiles(join(root, 'src'))) {
     const room = roomOf(path);
     if (MAY_IMPORT[room] === undefined) faults.push(`src/${path}:1 is in no known room`);
@@ -146,6 +147,7 @@ export function architectureFaults(root: string): string[] {
       if (SUPPRESSION.test(text)) faults.push(`src/${path}:${index + 1} switches an architecture rule off`);
     });
   }
+  snapshot.dispose();
   api.close();
   return faults.sort();
 }

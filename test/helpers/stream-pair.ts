@@ -184,6 +184,9 @@ export interface LinkOptions {
   readonly packetBytes?: number;
 }
 
+/** Virtual time by which every test is over. */
+const STUCK_US: Micros = 3_600_000_000;
+
 interface Timed {
   readonly at: Micros;
   readonly order: number;
@@ -275,6 +278,7 @@ export class StreamPair {
       }
       const next = Math.min(timer, this.#agenda[first]?.at ?? NEVER);
       if (next === NEVER || next > untilUs) return;
+      if (next > STUCK_US) throw new Error('the pair is stuck: somebody stays blocked');
       this.now = Math.max(this.now, next);
       if (timer <= next) {
         this.client.set.handleTimeout(this.now);

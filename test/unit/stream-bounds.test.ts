@@ -49,6 +49,14 @@ describe('flow control', () => {
     expect(end.set.onResetStream(UNIDIRECTIONAL, 1, 2_000)).toBe(0);
   });
 
+  it('counts the bytes that a reset skips, until MAX_DATA gives them back', () => {
+    const end = server();
+    for (let i = 0; i < 3; i++) expect(end.set.onResetStream(i * 8 + 2, 1, 6_000)).toBe(0);
+    expect(end.set.onStreamFrame(frame(26, 2_000, 1))).toBe(WireError.FLOW_CONTROL_ERROR);
+    expect(end.poll(0)?.tokens.map(({ b, c }) => [b, c])).toContainEqual([0x10, 38_000]);
+    expect(end.set.onStreamFrame(frame(26, 2_000, 1))).toBe(0);
+  });
+
   it('an offset near 2^53 is a violation, not an overflow', () => {
     const end = server();
     expect(end.set.onStreamFrame(frame(0, Number.MAX_SAFE_INTEGER - 1, 1))).toBe(
@@ -174,7 +182,8 @@ describe('the number of streams', () => {
 
   it('rises as streams end, and the peer is told', () => {
     const end = server();
-    end.set.onStreamFrame(frame(3 * 8 + 2, 0, 0, true));
+    end.set.onStreamFrame(frame(3 * 8 + 2, 0, 1, true));
+    end.set.get(3 * 8 + 2)?.receive?.read();
     // The peer cannot know yet.
     expect(end.set.onStreamFrame(frame(4 * 8 + 2, 0, 1))).toBe(WireError.STREAM_LIMIT_ERROR);
     expect(end.poll(0)?.tokens.map(({ b, c }) => [b, c])).toEqual([[0x13, 5]]);
@@ -212,6 +221,7 @@ describe('gaps', () => {
     expect([receive?.gapCount, receive?.bufferedBytes, receive?.window.received]).toEqual([
       1000, 5000, 10_005,
     ]);
+    expect(end.set.onStreamFrame(frame(0, 10_005, 0))).toBe(0);
     // What fills or extends is always taken; then there is room again.
     expect(end.set.onStreamFrame(frame(0, 10_005, 5))).toBe(0);
     expect(end.set.onStreamFrame(frame(0, 0, 10))).toBe(0);
@@ -232,7 +242,8 @@ describe('gaps', () => {
     const end = server(limits);
     for (let stream = 0; stream < 40; stream++) {
       for (let i = 1; i <= 1000; i++) {
-        expect(end.set.onStreamFrame(frame(stream * 8 + 2, i * 10, 5))).toBe(0);
+        if (end.set.onStreamFrame(frame(stream * 8 + 2, i * 10, 5)) !== 0)
+          throw new Error(`gap ${i} of ${stream}`);
       }
       expect(end.set.onResetStream(stream * 8 + 2, 0, 10_005)).toBe(0);
     }
@@ -318,6 +329,20 @@ describe('blocked streams', () => {
     expect(types(end, 1e6)).toContain(0x11);
     if (second !== undefined) end.lost(second, 0);
     expect(end.poll(0)).toBeUndefined();
+  });
+
+  it('a lost MAX_DATA or MAX_STREAMS is sent again', () => {
+    const end = server();
+    for (let i = 0; i < 2; i++) end.set.onStreamFrame(frame(i * 8 + 2, 0, 6_000, true));
+    for (let i = 0; i < 2; i++) end.set.get(i * 8 + 2)?.receive?.read();
+    const packet = end.poll(0);
+    const values = packet?.tokens.map(({ b, c }) => [b, c]);
+    expect(values).toEqual([
+      [0x10, 32_000],
+      [0x13, 6],
+    ]);
+    if (packet !== undefined) end.lost(packet, 0);
+    expect(end.poll(0)?.tokens.map(({ b, c }) => [b, c])).toEqual(values);
   });
 
   it('a refused open says STREAMS_BLOCKED, repeated until the limit rises', () => {

@@ -50,6 +50,8 @@ describe('a stream', () => {
     pair.run();
     const receive = pair.server.log.opened[0]?.receive as ReceiveStream;
     expect(pair.server.log.lines).toContain(`readable ${send.id}`);
+    // Kept until it was looked at: an application that is told of it later must find it.
+    expect(pair.server.set.get(send.id)).toBeDefined();
     expect(receive.read()).toBeUndefined();
     expect(receive.isFinished).toBe(true);
     expect([pair.client.set.count, pair.server.set.count]).toEqual([0, 0]);
@@ -204,6 +206,12 @@ describe('stream limits', () => {
     pair.run(60_000);
     expect(pair.client.set.open('bidirectional')).toBeUndefined();
     pair.server.log.opened[0]?.send?.finish();
+    pair.run(120_000);
+    pair.client.set.get(0)?.receive?.read();
+    expect(pair.client.set.get(0)).toBeUndefined();
+    pair.run(180_000);
+    expect(pair.client.log.count('canOpen bidirectional')).toBe(0);
+    pair.server.log.opened[0]?.receive?.read();
     pair.run();
     expect(pair.client.log.count('canOpen bidirectional')).toBe(1);
     expect(pair.client.set.open('bidirectional')?.id).toBe(32);
@@ -251,5 +259,26 @@ describe('stream limits', () => {
     third.finish();
     pair.run();
     expect(pair.server.log.trackStreams.map((stream) => stream.id)).toEqual([6, 14, 22]);
+  });
+});
+
+describe('a closed set', () => {
+  it('sends nothing more, asks for nothing, and lets what has arrived be read', () => {
+    const pair = new StreamPair({ seed: 1 });
+    const send = pair.client.set.open('bidirectional') as SendStream;
+    send.write(testBytes(send.id, 0, 9000));
+    pair.run(30_000);
+    const answer = pair.server.log.opened[0];
+    answer?.send?.write(new Uint8Array(9000));
+    pair.server.set.close();
+    pair.client.set.close();
+    expect([pair.client.active.size, pair.server.active.size]).toEqual([0, 0]);
+    expect(readAll(answer?.receive as ReceiveStream)).toBe(6000);
+    for (const end of [pair.client, pair.server]) {
+      expect(end.poll(pair.now)).toBeUndefined();
+      expect(end.set.nextDeadline()).toBe(Number.POSITIVE_INFINITY);
+      expect(end.set.open('unidirectional')).toBeUndefined();
+    }
+    expect([send.write(new Uint8Array(1)), send.bufferedBytes, send.writableBytes]).toEqual([0, 0, 0]);
   });
 });

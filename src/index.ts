@@ -1,11 +1,11 @@
 /** The public entry `millrace`. See docs/api.md. */
-export { type ErrorCode, TransportError } from './base/errors.ts';
+export { type ErrorCode, TransportError, type TransportErrorDetails } from './base/errors.ts';
 export { BUSY_CODE } from './connection/closing.ts';
 export type { DatagramOutcome } from './connection/datagrams.ts';
 export type { FrameOutcome } from './connection/events.ts';
 export type { Rejections } from './connection/stats.ts';
 export { type ConnectOptions, connect, type Target } from './node/connect.ts';
-export type { CloseInfo, Connection, TrackOptions } from './node/connection.ts';
+export type { CloseInfo, Connection } from './node/connection.ts';
 export type { CallerCredentials, Credentials, Pem } from './node/credentials.ts';
 export type { DatagramOptions, Datagrams, SentDatagram } from './node/datagrams.ts';
 export type { FaultOptions } from './node/faults.ts';
@@ -17,4 +17,12 @@ export type { Address } from './node/paths.ts';
 export type { TransportOptions } from './node/shared-options.ts';
 export type { ConnectionStats } from './node/stats.ts';
 export type { BidirectionalStream, StreamOptions } from './node/streams.ts';
-export type { Delivery, FrameCounts, Order, TrackKind } from './track/types.ts';
+export type { TrackOptions } from './node/tracks.ts';
+export type {
+  Delivery,
+  FrameCounts,
+  Order,
+  ReceiveStatistics,
+  SendStatistics,
+  TrackKind,
+} from './track/types.ts';

@@ -3,9 +3,6 @@
  * Integers are big-endian; variable-length integers are those of RFC 9000 §16, as numbers below 2^53 (no BigInt).
  */
 
-/** The largest integer this protocol carries: what a double holds exactly. */
-export const INTEGER_MAX: number = Number.MAX_SAFE_INTEGER;
-
 const TWO_32 = 4_294_967_296;
 
 /** Bytes a variable-length integer takes: 1, 2, 4 or 8. `value` is an integer in 0..2^53-1. */

@@ -3,7 +3,7 @@
  * when the peer closed cleanly and everything arrived. Data goes to stdout, everything else to stderr.
  */
 import { createWriteStream } from 'node:fs';
-import { open, rename } from 'node:fs/promises';
+import { open, rename, stat } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { ioError, isBrokenPipe } from './errors.ts';
 import { type FrameWriter, framingError, type OutgoingUnit } from './framing.ts';
@@ -119,7 +119,12 @@ async function openFile(
   writer: FrameWriter,
   note: (line: string) => void,
 ): Promise<MediaOutput> {
-  const part = `${path}.part`;
+  // A device or a named pipe is written in place: it must not be replaced, and has no name to earn.
+  const isInPlace = await stat(path).then(
+    (entry) => !entry.isFile(),
+    () => false,
+  );
+  const part = isInPlace ? path : `${path}.part`;
   let handle: Awaited<ReturnType<typeof open>>;
   try {
     handle = await open(part, 'w');
@@ -132,6 +137,7 @@ async function openFile(
     write: (unit) => output.write(unit),
     finish: async (isComplete) => {
       await output.end();
+      if (isInPlace) return;
       if (!isComplete) {
         note(`incomplete: what arrived is in ${part}`);
         return;

@@ -4,6 +4,7 @@
  */
 import { type ErrorCode, TransportError } from '../base/errors.ts';
 import {
+  BUSY_CODE,
   type CallRequest,
   type Connection,
   connect,
@@ -54,6 +55,9 @@ export const NO_RESOURCE_CODE = 0x44;
 export function hasResource(uri: MillraceUri, request: CallRequest): boolean {
   return uri.resource === '' || uri.resource === request.resource;
 }
+
+/** The verdict on a caller who comes while the listener says good-bye to the others: it may try again. */
+const CLOSING: Verdict = { reject: { code: BUSY_CODE, reason: 'the listener is closing' } };
 
 /** The verdict on a caller who wants another resource. */
 export const NO_RESOURCE: Verdict = {
@@ -107,12 +111,13 @@ async function runListener(
   plan: SessionPlan,
   serve: (connection: Connection) => Promise<boolean>,
 ): Promise<void> {
+  let isOver = false;
   const listener = await listen({
     ...transportOptions(plan),
     ...plan.credentials,
     ...(plan.uri.host === '' ? {} : { host: plan.uri.host }),
     port: plan.uri.port,
-    authorize: plan.admit,
+    authorize: (request) => (isOver || plan.signal.aborted ? CLOSING : plan.admit(request)),
   } satisfies ListenOptions);
   plan.note(`LISTENING ${formatAddress(listener.address.host, listener.address.port)}`);
   const serving = new Set<Promise<void>>();
@@ -121,11 +126,14 @@ async function runListener(
   for await (const connection of stop.connections) {
     plan.note(`READY ${formatAddress(connection.remoteAddress.host, connection.remoteAddress.port)}`);
     const task = serve(connection).then(
-      (isOver) => {
-        if (isOver) stop.now();
+      (isLast) => {
+        if (!isLast) return;
+        isOver = true;
+        stop.now();
       },
       (error: unknown) => {
         failure ??= error;
+        isOver = true;
         stop.now();
       },
     );

@@ -77,6 +77,9 @@ function isCertificateAlert(alert: number): boolean {
   return (alert >= 42 && alert <= 46) || alert === 48 || alert === 116;
 }
 
+/** Alerts that mean different keys: bad_record_mac, handshake_failure, illegal_parameter (binder), decrypt_error, unknown_psk_identity. */
+const KEY_ALERTS: ReadonlySet<number> = new Set([20, 40, 47, 51, 115]);
+
 function alertError(alert: number, reason: string): TransportError {
   const wireCode = WireError.CRYPTO_ERROR + alert;
   const said = reason === '' ? '' : ` (the peer says: ${reason})`;
@@ -85,6 +88,15 @@ function alertError(alert: number, reason: string): TransportError {
       'ERR_MILLRACE_CERTIFICATE',
       `the peer does not accept this end's certificate; give one that it trusts${said}`,
       { wireCode },
+    );
+  }
+  if (!KEY_ALERTS.has(alert)) {
+    return new TransportError(
+      'ERR_MILLRACE_HANDSHAKE',
+      `the peer ended the handshake (TLS alert ${alert})${said}`,
+      {
+        wireCode,
+      },
     );
   }
   return new TransportError(

@@ -17,7 +17,6 @@ import { type CloseFrame, encodeText, REASON_BYTES_MAX, readClose, writeClose } 
 import { TOKEN_KINDS, TokenKind, type TokenOwner } from '../wire/frame-source.ts';
 import { FrameType } from '../wire/frame-types.ts';
 import {
-  DATAGRAM_BYTES_MIN,
   decodePacketNumber,
   initialHeaderBytes,
   type PacketHeader,
@@ -59,8 +58,7 @@ export class HandshakePhase {
   remoteParameters: Parameters | undefined;
   /** The peer's connection ID as its packets say; undefined before the first. */
   remoteId: Uint8Array | undefined;
-  /** A close the peer sent in an Initial packet. */
-  closed: CloseFrame | undefined;
+  #closed: CloseFrame | undefined;
 
   constructor(options: ConnectionOptions, rtt: RttEstimator) {
     this.#options = options;
@@ -101,6 +99,8 @@ export class HandshakePhase {
     if (handshake === undefined) return;
     if (this.remoteParameters !== undefined) {
       for (let bytes = this.#receive.read(); bytes !== undefined; bytes = this.#receive.read()) {
+        // Initial keys are no secret: once TLS has authenticated the peer, nothing under them may undo that.
+        if (handshake.state !== 'running') continue;
         this.#flightAt = this.#send.length;
         handshake.receive(bytes);
       }
@@ -114,6 +114,13 @@ export class HandshakePhase {
     if (this.#isParametersPending || this.#isPingPending || this.#send.hasPending) return true;
     if (isKeyed && !this.#options.isServer) return false;
     return this.#received.ackDueAt() <= now;
+  }
+
+  /** A close that the peer sent in an Initial packet, once. */
+  takeClose(): CloseFrame | undefined {
+    const closed = this.#closed;
+    this.#closed = undefined;
+    return closed;
   }
 
   /** Queues the client's last flight again: it goes out in front of every datagram until the server answers. */
@@ -245,8 +252,8 @@ export class HandshakePhase {
         return this.#onParameters(reader);
       case FrameType.CONNECTION_CLOSE:
       case FrameType.APPLICATION_CLOSE:
-        this.closed = readClose(reader, type);
-        return this.closed === undefined ? WireError.FRAME_ENCODING_ERROR : 0;
+        this.#closed = readClose(reader, type);
+        return this.#closed === undefined ? WireError.FRAME_ENCODING_ERROR : 0;
       default:
         return WireError.PROTOCOL_VIOLATION;
     }
@@ -295,6 +302,3 @@ export class HandshakePhase {
 function lengthPrefix(bytes: Uint8Array): Uint8Array {
   return Uint8Array.of(bytes.length >>> 8, bytes.length & 255);
 }
-
-/** Datagrams that carry an Initial packet are at least this large. */
-export const INITIAL_DATAGRAM_BYTES: number = DATAGRAM_BYTES_MIN;

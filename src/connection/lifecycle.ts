@@ -14,6 +14,8 @@ import type { Closing } from './events.ts';
 import type { ConnectionState } from './state.ts';
 import { Timer } from './timers.ts';
 
+/** A close that answers ours: what it says does not matter any more. */
+const CONFIRMED: CloseFrame = { isApplication: false, errorCode: WireError.NO_ERROR, reason: '' };
 /** The connection is kept this many probe timeouts after its end, to absorb late packets (RFC 9000 §10.2). */
 const DRAIN_TIMEOUTS = 3;
 
@@ -46,7 +48,12 @@ export class Lifecycle {
   /** Looks at what the handshake has brought: parameters, keys, failure, the peer's refusal. */
   onHandshakeMoved(now: Micros): void {
     const { handshake: phase, close, options } = this.#state;
-    if (phase === undefined || close.phase !== 'open') return;
+    if (phase === undefined) return;
+    if (close.phase !== 'open') {
+      if (phase.takeClose() !== undefined) this.onPeerClose(CONFIRMED, now);
+      else this.onPacketAfterEnd();
+      return;
+    }
     const remote = phase.remoteParameters;
     if (remote !== undefined && this.#state.remoteParameters === undefined) this.#takeParameters(remote);
     if (!options.isServer && remote !== undefined && !this.#isContextSet && phase.handshake !== undefined) {
@@ -67,7 +74,8 @@ export class Lifecycle {
     // TLS may write its last flight only after it has called itself secure.
     if (!options.isServer && this.#state.keys !== undefined)
       this.#state.path.reservedBytes = phase.repeatedBytes;
-    if (phase.closed !== undefined) this.onPeerClose(phase.closed, now);
+    const closed = phase.takeClose();
+    if (closed !== undefined) this.onPeerClose(closed, now);
   }
 
   #takeParameters(remote: Parameters): void {
@@ -150,7 +158,7 @@ export class Lifecycle {
 
   /** The peer has ended the connection, or confirms that it knows of our end. */
   onPeerClose(frame: CloseFrame, now: Micros): void {
-    const { close, timers, events, recovery, keys } = this.#state;
+    const { close, timers, events, recovery, keys, options } = this.#state;
     if (close.phase === 'closing') {
       this.#end();
       return;
@@ -161,14 +169,14 @@ export class Lifecycle {
     }
     close.phase = 'draining';
     // Said in our own name: what the peer said needs no echo.
-    close.frame = { isApplication: false, errorCode: WireError.NO_ERROR, reason: '' };
+    close.frame = CONFIRMED;
     close.isDue = true;
     this.#settleAll(now);
     timers.clearAll();
     timers.set(Timer.CLOSE, now + DRAIN_TIMEOUTS * recovery.probeTimeoutUs);
     events.push({
       type: 'closed',
-      closing: remoteClosing(frame, keys === undefined || this.#state.handshake !== undefined),
+      closing: remoteClosing(frame, !options.isServer && keys === undefined),
     });
   }
 

@@ -162,7 +162,10 @@ export class Receiver {
     this.#on(FrameType.PING, FrameType.PING, () => 0);
     this.#on(FrameType.ACK, FrameType.ACK, (reader, _type, now) => {
       const error = this.#ack.parse(reader);
-      return error !== 0 ? error : state.recovery.onAckReceived(this.#ack, now);
+      if (error !== 0) return error;
+      const wireError = state.recovery.onAckReceived(this.#ack, now);
+      state.keys?.onAcked(state.recovery.largestAcked, now);
+      return wireError;
     });
     this.#on(FrameType.CRYPTO, FrameType.CRYPTO, () => WireError.PROTOCOL_VIOLATION);
     this.#fillStreamHandlers();

@@ -21,12 +21,6 @@ export function noRejections(): Rejections {
   return { authentication: 0, duplicate: 0, malformed: 0, keys: 0, unknownConnection: 0, late: 0 };
 }
 
-/** Sum over all reasons. */
-export function rejectedTotal(rejections: Readonly<Rejections>): number {
-  const { authentication, duplicate, malformed, keys, unknownConnection, late } = rejections;
-  return authentication + duplicate + malformed + keys + unknownConnection + late;
-}
-
 /** Packets and datagrams of one connection. */
 export interface TransportCounters {
   datagramsSent: number;

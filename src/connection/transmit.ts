@@ -124,7 +124,7 @@ export class Transmitter {
   /** One short packet at `out[start)`; returns its bytes, 0 = nothing to say. */
   #writeShort(out: Uint8Array, start: number, padTo: number, now: Micros): number {
     const state = this.#state;
-    const { recovery, received, control, streams, tracks } = state;
+    const { recovery, control, streams, tracks } = state;
     if (!recovery.canSend()) return 0;
     if (!this.#wantsShort(now)) return start === 0 ? this.#writeSizeProbe(out, now) : 0;
     const mayWriteData = this.#mayWriteData(now);
@@ -211,6 +211,7 @@ export class Transmitter {
       end += shift;
       if (bodyStart !== framesStart) length = numberBytes + end - bodyStart + TAG_BYTES;
     }
+    (keys as NonNullable<typeof keys>).updateIfDue(now);
     const phase = (keys as NonNullable<typeof keys>).keyPhase;
     writeShortHeader(writer.reset(out, start), remoteId, phase, packetNumber, numberBytes, length);
     (keys as NonNullable<typeof keys>).seal(out, start, bodyStart, end, packetNumber);

@@ -53,7 +53,10 @@ export class PlainHandshake implements Handshake {
     this.#input = concatBytes([this.#input, bytes]);
     while (this.state !== 'failed' && this.#input.length >= HEADER_BYTES) {
       const size = ((this.#input[1] as number) << 8) | (this.#input[2] as number);
-      if (size < HEADER_BYTES) return this.#fail('the peer sent no handshake');
+      if (size < HEADER_BYTES) {
+        this.#fail('the peer sent no handshake');
+        return;
+      }
       if (this.#input.length < size) return;
       const message = this.#input.subarray(0, size);
       this.#input = this.#input.subarray(size);
@@ -63,11 +66,15 @@ export class PlainHandshake implements Handshake {
 
   #onMessage(message: Uint8Array): void {
     const type = message[0] as number;
-    if (type === ALERT)
-      return this.#fail('the peer refused the passphrase; give both ends the same one', false);
+    if (type === ALERT) {
+      this.#fail('the peer refused the passphrase; give both ends the same one', false);
+      return;
+    }
     for (let i = 0; i < 4; i++) {
-      if (message[3 + i] !== this.#word[i])
-        return this.#fail('the passphrase differs; give both ends the same one');
+      if (message[3 + i] !== this.#word[i]) {
+        this.#fail('the passphrase differs; give both ends the same one');
+        return;
+      }
     }
     if (type === CLIENT_HELLO && this.#isServer) this.#say(SERVER_FLIGHT, this.#flightBytes);
     else if (type === SERVER_FLIGHT && !this.#isServer) {

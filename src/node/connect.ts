@@ -1,7 +1,6 @@
 /** `connect`: from a URI to a connection that is ready. In: URI, options. Out: a connection, or one error with a code. */
 import { lookup } from 'node:dns/promises';
 import { TransportError } from '../base/errors.ts';
-import { MILLISECOND } from '../base/protocol.ts';
 import { IDENTITY_BYTES_MAX } from '../wire/parameters.ts';
 import { Connection, DEFAULT_LATENCY_MS } from './connection.ts';
 import { type CallerCredentials, callerCredentials } from './credentials.ts';

@@ -3,6 +3,9 @@ import { appendFile } from 'node:fs';
 import { checkPassphrase, derivePsk } from './passphrase.ts';
 import type { TlsCredentials } from './tls.ts';
 
+/** PSK identity of a caller that states none. */
+const DEFAULT_IDENTITY = 'millrace';
+
 /** PEM text or bytes, one or several. */
 export type Pem = string | Buffer | readonly (string | Buffer)[];
 
@@ -29,7 +32,7 @@ export interface CallerCredentials extends Credentials {
 
 /** Writes NSS key log lines to the file that SSLKEYLOGFILE names, as browsers do, so that Wireshark can decrypt. */
 function keyLog(): ((line: Buffer) => void) | undefined {
-  const file = process.env['SSLKEYLOGFILE'];
+  const file = process.env.SSLKEYLOGFILE;
   return file === undefined || file === '' ? undefined : (line) => appendFile(file, line, () => {});
 }
 
@@ -56,6 +59,9 @@ export async function callerCredentials(
 ): Promise<TlsCredentials> {
   const { passphrase, identity, pin, servername } = credentials;
   if (passphrase !== undefined) {
+    if (pin !== undefined || credentials.cert !== undefined || credentials.ca !== undefined) {
+      throw new TypeError('a passphrase excludes cert, ca and pin: give one kind of credentials');
+    }
     const psk = await derivePsk(passphrase);
     return { psk, ...(identity === undefined ? {} : { identity }), onKeyLog: keyLog() ?? (() => {}) };
   }
@@ -67,7 +73,10 @@ export async function callerCredentials(
 }
 
 /** Throws unless a listener has exactly one kind of credentials. */
-export function checkListener(credentials: Credentials, hasAuthorize: boolean): void {
+export function checkListener(
+  credentials: Credentials & { readonly requestCert?: boolean | undefined },
+  hasAuthorize: boolean,
+): void {
   const { passphrase, cert, key } = credentials;
   if (passphrase !== undefined) checkPassphrase(passphrase);
   if (passphrase !== undefined && cert !== undefined) {
@@ -88,7 +97,12 @@ export function checkListener(credentials: Credentials, hasAuthorize: boolean): 
 export async function listenerCredentials(
   credentials: Credentials & { readonly requestCert?: boolean | undefined },
   passphrase: string | undefined,
+  identity: string,
 ): Promise<TlsCredentials> {
-  if (passphrase !== undefined) return { psk: await derivePsk(passphrase), onKeyLog: keyLog() ?? (() => {}) };
-  return { ...common(credentials), requestCert: credentials.requestCert ?? false };
+  if (passphrase === undefined)
+    return { ...common(credentials), requestCert: credentials.requestCert ?? false };
+  const psk = await derivePsk(passphrase);
+  // The passphrase was chosen for the identity that the caller stated: TLS accepts no other under it.
+  const stated = identity === '' ? DEFAULT_IDENTITY : identity;
+  return { pskFor: (name) => (name === stated ? psk : undefined), onKeyLog: keyLog() ?? (() => {}) };
 }

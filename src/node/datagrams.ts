@@ -28,6 +28,7 @@ export class Datagrams implements AsyncIterable<Uint8Array> {
   /** Messages dropped because the application did not read them. */
   droppedIncoming = 0;
 
+  /** @internal Made by a connection only. */
   constructor(core: Core, wake: () => void) {
     this.#core = core;
     this.#wake = wake;

@@ -53,7 +53,7 @@ export class IncomingTrack extends EventTarget implements AsyncIterable<Frame> {
   #isComplete = false;
   #error: unknown;
 
-  /** Made by a connection only. */
+  /** @internal Made by a connection only. */
   constructor(
     id: number,
     description: TrackDescription,

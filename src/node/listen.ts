@@ -49,7 +49,7 @@ export class Listener implements AsyncIterable<Connection>, AsyncDisposable {
   readonly #ready: AsyncQueue<Connection>;
   readonly #live: Set<Connection>;
 
-  /** Made by `listen` only. */
+  /** @internal Made by `listen` only. */
   constructor(driver: Driver, ready: AsyncQueue<Connection>, live: Set<Connection>) {
     this.#driver = driver;
     this.#ready = ready;
@@ -164,7 +164,7 @@ async function admit(
       return;
     }
     const passphrase = typeof verdict === 'string' ? verdict : options.passphrase;
-    const handshake = createServerHandshake(await listenerCredentials(options, passphrase));
+    const handshake = createServerHandshake(await listenerCredentials(options, passphrase, request.identity));
     handshake.onProgress = () => {
       core.handshakeProgress(nowUs());
       driver.wake(core);

@@ -39,7 +39,7 @@ export class SentFrame {
   #outcome: FrameOutcome | undefined;
   #deferred: Deferred<FrameOutcome> | undefined;
 
-  /** Made by `OutgoingTrack.send` only. */
+  /** @internal Made by `OutgoingTrack.send` only. */
   constructor(frameId: number) {
     this.frameId = frameId;
   }
@@ -101,7 +101,7 @@ export class OutgoingTrack extends EventTarget {
   #targetBitrate = 0;
   #maxFrameBytes = 0;
 
-  /** Made by `Connection.createTrack` only. */
+  /** @internal Made by `Connection.createTrack` only. */
   constructor(
     id: number,
     latency: number,
@@ -262,6 +262,12 @@ export class OutgoingTrack extends EventTarget {
     this.#targetBitrate = bitsPerSecond;
     this.#maxFrameBytes = maxFrameBytes;
     this.dispatchEvent(new BitrateChangeEvent(bitsPerSecond, maxFrameBytes));
+  }
+
+  /** @internal The receiver wants no more. */
+  onStopped(): void {
+    this.dispatchEvent(new Event('stopped'));
+    this.onOver();
   }
 
   /** @internal Nothing will move any more: the connection ended, the receiver stopped the track, or it has settled. */

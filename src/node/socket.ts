@@ -37,15 +37,13 @@ let isBufferWarningGiven = false;
 
 export class UdpSocket {
   readonly #socket: Socket;
-  readonly #events: SocketEvents;
   /** Which path numbers stand for which remote addresses. */
   readonly paths: PathTable = new PathTable();
   readonly #faults: FaultInjector | undefined;
   readonly #isConnected: boolean;
   #isClosed = false;
 
-  private constructor(options: SocketOptions, events: SocketEvents) {
-    this.#events = events;
+  private constructor(options: SocketOptions) {
     this.#faults = options.faults === undefined ? undefined : new FaultInjector(options.faults);
     this.#isConnected = options.remote !== undefined;
     this.#socket = createSocket({
@@ -58,7 +56,7 @@ export class UdpSocket {
 
   /** Binds (and connects) a socket. Rejects with ERR_MILLRACE_ADDRESS if it cannot be bound. */
   static async open(options: SocketOptions, events: SocketEvents): Promise<UdpSocket> {
-    const udp = new UdpSocket(options, events);
+    const udp = new UdpSocket(options);
     const socket = udp.#socket;
     try {
       await new Promise<void>((resolve, reject) => {

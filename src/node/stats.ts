@@ -2,7 +2,7 @@
 import type { Micros } from '../base/protocol.ts';
 import type { Connection as Core } from '../connection/connection.ts';
 import type { Rejections } from '../connection/stats.ts';
-import { type FrameCounts, frameCounts } from '../track/types.ts';
+import type { FrameCounts } from '../track/types.ts';
 
 /** Cumulative unless it says `recent` or `now`. */
 export interface ConnectionStats {
@@ -23,7 +23,10 @@ export interface ConnectionStats {
   readonly datagramBytes: number;
   /** Media bytes that left, first transmissions. */
   readonly mediaBytes: number;
+  /** Headers and tags of packets and frames, control frames, app datagrams, the handshake: whatever is not listed here. */
   readonly headerBytes: number;
+  /** Stream data, reliable tracks included. */
+  readonly streamBytes: number;
   readonly resendBytes: number;
   readonly repairBytes: number;
   readonly probeBytes: number;
@@ -48,10 +51,14 @@ export interface ConnectionStats {
 
 /** Reads every counter. Cost: proportional to the number of tracks. */
 export function collectStats(core: Core, _now: Micros): ConnectionStats {
-  const { rtt, recovery, controller, counters, path, tracks } = core.state;
+  const { rtt, recovery, controller, counters, path, tracks, streams } = core.state;
   const sent = tracks.sendTotals();
   const received = tracks.receiveTotals();
   const { statistics } = recovery;
+  const stream = streams.counters;
+  const streamBytes = stream.sentBytes + stream.resentBytes;
+  const named = sent.mediaBytes + sent.resendBytes + sent.repairBytes + streamBytes;
+  const unnamed = counters.probeBytesSent + counters.feedbackBytesSent;
   return {
     rttMs: rtt.hasSample ? rtt.smoothedUs / 1000 : 0,
     rttVarianceMs: rtt.hasSample ? rtt.varianceUs / 1000 : 0,
@@ -65,7 +72,8 @@ export function collectStats(core: Core, _now: Micros): ConnectionStats {
     congestionWindowBytes: controller.congestionWindowBytes,
     datagramBytes: path.datagramBytes,
     mediaBytes: sent.mediaBytes,
-    headerBytes: sent.headerBytes,
+    headerBytes: counters.bytesSent - named - unnamed,
+    streamBytes,
     resendBytes: sent.resendBytes,
     repairBytes: sent.repairBytes,
     probeBytes: counters.probeBytesSent,
@@ -83,9 +91,4 @@ export function collectStats(core: Core, _now: Micros): ConnectionStats {
     rejected: { ...counters.rejected, late: received.lateSymbols + received.duplicateSymbols },
     state: controller.state,
   };
-}
-
-/** Adds counts up. */
-export function addFrames(into: FrameCounts, from: Readonly<FrameCounts>): void {
-  for (const key of Object.keys(frameCounts()) as (keyof FrameCounts)[]) into[key] += from[key];
 }

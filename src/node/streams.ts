@@ -2,6 +2,7 @@
 import type { ReadableStream, WritableStream } from 'node:stream/web';
 import { TransportError } from '../base/errors.ts';
 import type { Connection as Core } from '../connection/connection.ts';
+import type { ConnectionEvent } from '../connection/events.ts';
 import type { Stream } from '../stream/types.ts';
 import { AsyncQueue } from './deferred.ts';
 import { resetError, StreamReader, StreamWriter, stoppedError } from './web-streams.ts';
@@ -58,7 +59,35 @@ export class Streams {
     return { id: stream.id, readable: reader.readable, writable: writer.writable };
   }
 
-  onOpened(streamId: number): void {
+  /** Takes what concerns a stream. */
+  onEvent(event: ConnectionEvent): void {
+    switch (event.type) {
+      case 'stream':
+        this.#onOpened(event.streamId);
+        return;
+      case 'stream-readable':
+        this.#readers.get(event.streamId)?.onReadable();
+        return;
+      case 'stream-writable':
+        this.#writers.get(event.streamId)?.onWritable();
+        return;
+      case 'stream-reset':
+        this.#readers.get(event.streamId)?.onFailed(resetError(event.errorCode));
+        this.#readers.delete(event.streamId);
+        return;
+      case 'stream-stopped':
+        this.#writers.get(event.streamId)?.onFailed(stoppedError(event.errorCode));
+        this.#writers.delete(event.streamId);
+        return;
+      case 'stream-finished':
+        this.#writers.get(event.streamId)?.onFinished();
+        this.#writers.delete(event.streamId);
+        return;
+      default:
+    }
+  }
+
+  #onOpened(streamId: number): void {
     const stream = this.#core.streams.get(streamId);
     if (stream === undefined) return;
     if (stream.kind === 'bidirectional') {
@@ -69,29 +98,6 @@ export class Streams {
     const reader = new StreamReader(stream.receive, this.#wake);
     this.#readers.set(streamId, reader);
     this.incomingUnidirectional.push(reader.readable);
-  }
-
-  onReadable(streamId: number): void {
-    this.#readers.get(streamId)?.onReadable();
-  }
-
-  onWritable(streamId: number): void {
-    this.#writers.get(streamId)?.onWritable();
-  }
-
-  onReset(streamId: number, errorCode: number): void {
-    this.#readers.get(streamId)?.onFailed(resetError(errorCode));
-    this.#readers.delete(streamId);
-  }
-
-  onStopped(streamId: number, errorCode: number): void {
-    this.#writers.get(streamId)?.onFailed(stoppedError(errorCode));
-    this.#writers.delete(streamId);
-  }
-
-  onFinished(streamId: number): void {
-    this.#writers.get(streamId)?.onFinished();
-    this.#writers.delete(streamId);
   }
 
   /** The connection is over: readers with everything at hand may still read to the end. */

@@ -14,6 +14,7 @@ export interface ParsedTarget extends Target {
   readonly passphrase?: string;
   readonly identity?: string;
   readonly pin?: string;
+  readonly servername?: string;
   readonly latency?: number;
   readonly startBitrate?: number;
   readonly timeout?: number;
@@ -21,7 +22,7 @@ export interface ParsedTarget extends Target {
   readonly keepAlive?: number;
 }
 
-const TEXTS = ['passphrase', 'identity', 'pin'] as const;
+const TEXTS = ['passphrase', 'identity', 'pin', 'servername'] as const;
 const NUMBERS = ['latency', 'startBitrate', 'timeout', 'idleTimeout', 'keepAlive'] as const;
 const RESOURCE_BYTES_MAX = 512;
 const SCALE: Readonly<Record<string, number>> = { '': 1, k: 1e3, M: 1e6, G: 1e9 };
@@ -42,7 +43,9 @@ export function parseTarget(target: string | Target): ParsedTarget {
     port: Number(url.port),
     resource: decodeURIComponent(url.pathname.replace(/^\//, '')),
   };
-  for (const [name, value] of url.searchParams) {
+  for (const [given, value] of url.searchParams) {
+    // `start-bitrate`, as on the command line, is `startBitrate`.
+    const name = given.replace(/-([a-z])/g, (_all, letter: string) => letter.toUpperCase());
     if ((TEXTS as readonly string[]).includes(name)) parsed[name] = value;
     else if ((NUMBERS as readonly string[]).includes(name)) parsed[name] = parseNumber(name, value);
     else

@@ -43,6 +43,8 @@ const WINDOW_MIN_BYTES: number = 10 * 1452;
  * as 5 ms of queue within 0.1 s of passing it. Media, which is limited by its encoder, finds more by probes.
  */
 const OPEN_GROWTH = 1;
+/** The same near the rate of the last cut, which may have been a busy host's doing. */
+const OPEN_GROWTH_NEAR = 0.25;
 const OPEN_QUEUE = 0.2;
 const OPEN_LOSS_MAX = 0.005;
 
@@ -289,7 +291,8 @@ export class MediaController implements RateController {
     } else if (this.capacityBps < 1.3 * sustained + 20_000) {
       const isNear =
         this.#cutBps > 0 && this.capacityBps > 0.9 * this.#cutBps && now - this.#cutAtUs < 10 * SECOND;
-      const growth = isNear ? 0.04 : this.#isOpen(queue, target) ? OPEN_GROWTH : 0.1;
+      const isOpen = this.#isOpen(queue, target);
+      const growth = isOpen ? (isNear ? OPEN_GROWTH_NEAR : OPEN_GROWTH) : isNear ? 0.04 : 0.1;
       this.capacityBps *= 1 + growth * Math.max(0, 1 - queue / (0.6 * target)) * dt;
     }
     this.capacityBps = this.#clamp(this.capacityBps);

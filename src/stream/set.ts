@@ -6,7 +6,7 @@
 import type { Writer } from '../base/bytes.ts';
 import { WireError } from '../base/errors.ts';
 import type { Micros } from '../base/protocol.ts';
-import type { FrameSource, PacketRecord, TokenOwner } from '../wire/frame-source.ts';
+import { checkPriority, type FrameSource, type PacketRecord, type TokenOwner } from '../wire/frame-source.ts';
 import { FrameType } from '../wire/frame-types.ts';
 import type { StreamFrame } from '../wire/stream.ts';
 import { ConnectionDue, StreamControl, StreamDue } from './control.ts';
@@ -26,8 +26,6 @@ import {
 } from './stream-id.ts';
 import { StreamEntry, StreamTable } from './table.ts';
 import type { Stream, StreamCounters, StreamLimits, StreamPriority, StreamSetOptions } from './types.ts';
-
-const WEIGHT_MAX = 255;
 
 /** Owner of `STREAM_CONTROL` tokens; {@link StreamSet.dataOwner} owns `STREAM` tokens. */
 export class StreamSet implements FrameSource {
@@ -111,10 +109,7 @@ export class StreamSet implements FrameSource {
    */
   open(kind: StreamKind, priority: StreamPriority = {}): SendStream | undefined {
     const { sendOrder = 0, weight = 1 } = priority;
-    if (!Number.isFinite(sendOrder)) throw new RangeError(`sendOrder must be a number, not ${sendOrder}`);
-    if (!Number.isInteger(weight) || weight < 1 || weight > WEIGHT_MAX) {
-      throw new RangeError(`weight is an integer from 1 to ${WEIGHT_MAX}, not ${weight}`);
-    }
+    checkPriority(sendOrder, weight);
     if (this.#isClosed) return undefined;
     const index = StreamKindIndex[kind];
     const counts = this.#counts[index] as StreamCounts;

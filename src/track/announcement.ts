@@ -4,9 +4,10 @@
  */
 import { Reader, varintSize, Writer } from '../base/bytes.ts';
 import { WireError } from '../base/errors.ts';
-import { MILLISECOND } from '../base/protocol.ts';
+import { MILLISECOND, type Micros } from '../base/protocol.ts';
 import { Ranges } from '../base/ranges.ts';
 import { ANNOUNCEMENT_BYTES_MAX, LATENCY_US_MAX, LATENCY_US_MIN, METADATA_BYTES_MAX } from './limits.ts';
+import type { LiveTrackOptions, ReliableTrackOptions } from './set-options.ts';
 import type { Announcement, TrackKind } from './types.ts';
 
 const KINDS: readonly TrackKind[] = ['video', 'audio', 'data'];
@@ -16,6 +17,21 @@ const FLAG_RELIABLE = 4;
 
 /** Ranges of an announcement that have arrived: more pieces than this at a time are no honest peer's. */
 const PIECES_MAX = 64;
+
+const NO_METADATA: Uint8Array = new Uint8Array(0);
+
+/** The announcement of a live track. Both ends may wish for a latency: the larger wins. */
+export function announceLive(options: LiveTrackOptions, wishUs: Micros): Announcement {
+  const { kind, delivery = 'asap', order = 'send', metadata = NO_METADATA } = options;
+  const latencyUs = Math.max(options.latencyUs, Math.min(wishUs, LATENCY_US_MAX));
+  return { kind, delivery, order, isReliable: false, latencyUs, streamId: 0, metadata };
+}
+
+/** The announcement of a reliable track. */
+export function announceReliable(options: ReliableTrackOptions): Announcement {
+  const { kind, streamId, metadata = NO_METADATA } = options;
+  return { kind, delivery: 'asap', order: 'send', isReliable: true, latencyUs: 0, streamId, metadata };
+}
 
 /**
  * Bytes of an announcement.

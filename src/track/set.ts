@@ -8,13 +8,18 @@ import type { Reader, Writer } from '../base/bytes.ts';
 import { WireError } from '../base/errors.ts';
 import type { Micros } from '../base/protocol.ts';
 import type { TrackAckFrame } from '../wire/ack.ts';
-import type { FrameSource, PacketRecord, TokenOwner } from '../wire/frame-source.ts';
+import { checkPriority, type FrameSource, type PacketRecord, type TokenOwner } from '../wire/frame-source.ts';
 import { FrameType } from '../wire/frame-types.ts';
 import type { RepairFrame, SymbolFrame } from '../wire/symbol.ts';
-import { AnnouncementAssembly, decodeAnnouncement, encodeAnnouncement } from './announcement.ts';
+import {
+  AnnouncementAssembly,
+  announceLive,
+  announceReliable,
+  decodeAnnouncement,
+  encodeAnnouncement,
+} from './announcement.ts';
 import { ControlQueue } from './control-queue.ts';
 import { DeadlineHeap } from './deadline-heap.ts';
-import { LATENCY_US_MAX } from './limits.ts';
 import { TrackReceiver } from './receive.ts';
 import { TrackSender } from './send.ts';
 import { FrameLayout } from './sent-frame.ts';
@@ -57,23 +62,11 @@ export class TrackSet implements FrameSource {
    * @throws RangeError for a latency outside 1 ms..60 s, a weight outside 1..255, metadata above 4096 bytes.
    */
   openLive(options: LiveTrackOptions): TrackSender | undefined {
-    const {
-      kind,
-      delivery = 'asap',
-      order = 'send',
-      metadata = NO_METADATA,
-      sendOrder = 0,
-      weight = 1,
-    } = options;
-    if (!Number.isFinite(sendOrder)) throw new RangeError(`sendOrder must be a number, not ${sendOrder}`);
-    if (!Number.isInteger(weight) || weight < 1 || weight > 255) {
-      throw new RangeError(`weight is an integer from 1 to 255, not ${weight}`);
-    }
-    // Both ends may wish: the larger wins.
-    const wishUs = Math.min(this.#options.latencyWishUs(), LATENCY_US_MAX);
-    const latencyUs = Math.max(options.latencyUs, wishUs);
-    const announcement = { kind, delivery, order, isReliable: false, latencyUs, streamId: 0, metadata };
+    const { kind, sendOrder = 0, weight = 1 } = options;
+    checkPriority(sendOrder, weight);
+    const announcement = announceLive(options, this.#options.latencyWishUs());
     const bytes = encodeAnnouncement(announcement);
+    const { latencyUs } = announcement;
     if (this.#table.localCount >= this.#peerTracksMax) return undefined;
     this.#repairMaker ??= this.#options.makeRepairMaker();
     const sender = new TrackSender({
@@ -99,16 +92,7 @@ export class TrackSet implements FrameSource {
    * @returns The track id; undefined while the peer's limit is reached.
    */
   openReliable(options: ReliableTrackOptions): number | undefined {
-    const { kind, streamId, metadata = NO_METADATA } = options;
-    const bytes = encodeAnnouncement({
-      kind,
-      delivery: 'asap',
-      order: 'send',
-      isReliable: true,
-      latencyUs: 0,
-      streamId,
-      metadata,
-    });
+    const bytes = encodeAnnouncement(announceReliable(options));
     if (this.#table.localCount >= this.#peerTracksMax) return undefined;
     const id = this.#table.nextLocalId();
     this.#addLocal(new LocalTrack(id, bytes, undefined));
@@ -413,5 +397,3 @@ export class TrackSet implements FrameSource {
     onTouched: (receiver: TrackReceiver): void => this.#deadlines.touch(receiver),
   };
 }
-
-const NO_METADATA: Uint8Array = new Uint8Array(0);

@@ -63,3 +63,13 @@ export interface Sender {
 
 /** Tells the scheduler that a sender has data again. Cheap when it is active already. */
 export type Activate = (sender: Sender) => void;
+
+const WEIGHT_MAX = 255;
+
+/** @throws RangeError unless both are legal for a {@link Sender}. */
+export function checkPriority(sendOrder: number, weight: number): void {
+  if (!Number.isFinite(sendOrder)) throw new RangeError(`sendOrder must be a number, not ${sendOrder}`);
+  if (!Number.isInteger(weight) || weight < 1 || weight > WEIGHT_MAX) {
+    throw new RangeError(`weight is an integer from 1 to ${WEIGHT_MAX}, not ${weight}`);
+  }
+}

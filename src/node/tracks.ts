@@ -1,0 +1,230 @@
+/** The tracks of one connection as applications see them: made, announced, fed with events, ended. */
+import { TransportError } from '../base/errors.ts';
+import { MILLISECOND } from '../base/protocol.ts';
+import type { Connection as Core } from '../connection/connection.ts';
+import type { ConnectionEvent } from '../connection/events.ts';
+import type { LiveTrackOptions } from '../track/set-options.ts';
+import type { Announcement, Delivery, Order, TrackKind } from '../track/types.ts';
+import { encodeText } from '../wire/control.ts';
+import { AsyncQueue } from './deferred.ts';
+import { IncomingTrack } from './incoming-track.ts';
+import { OutgoingTrack, type TrackHost } from './outgoing-track.ts';
+
+/** What a track is made with. */
+export interface TrackOptions {
+  /** Default 'video'. */
+  readonly kind?: TrackKind;
+  /** Recovery budget on top of the one-way delay, ms, 1..60000; Infinity: reliable and ordered. Default: the connection's. */
+  readonly latency?: number;
+  /** Higher goes first. Default: audio 10, data 5, video 0. */
+  readonly sendOrder?: number;
+  /** Share among senders of equal order, 1..255; default 1. */
+  readonly weight?: number;
+  /** Travels with the announcement: codec string, decoder description, labels. At most 4096 bytes of JSON. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  /** Default 'asap'. */
+  readonly delivery?: Delivery;
+  /** Default 'send'. */
+  readonly order?: Order;
+}
+
+const DEFAULT_SEND_ORDER: Readonly<Record<TrackKind, number>> = { audio: 10, data: 5, video: 0 };
+
+export class Tracks {
+  /** Announced by the peer, in order. */
+  readonly incoming: AsyncQueue<IncomingTrack> = new AsyncQueue<IncomingTrack>();
+  readonly #core: Core;
+  readonly #latency: number;
+  readonly #wake: () => void;
+  readonly #host: TrackHost;
+  readonly #incoming: Map<number, IncomingTrack> = new Map();
+  readonly #outgoing: Map<number, OutgoingTrack> = new Map();
+  /** Reliable tracks by the stream that carries them. */
+  readonly #incomingByStream: Map<number, IncomingTrack> = new Map();
+  readonly #outgoingByStream: Map<number, OutgoingTrack> = new Map();
+  /** Reliable tracks whose announcement came before the first bytes of their stream. */
+  readonly #waitingForStream: Map<number, { trackId: number; announcement: Announcement }> = new Map();
+
+  /** @param latency Milliseconds, for tracks that name none. */
+  constructor(core: Core, wake: () => void, latency: number) {
+    this.#core = core;
+    this.#wake = wake;
+    this.#latency = latency;
+    this.#host = { core, wake };
+  }
+
+  /** See `Connection.createTrack`. */
+  create(options: TrackOptions): OutgoingTrack {
+    const kind = options.kind ?? 'video';
+    const latency = options.latency ?? this.#latency;
+    const sendOrder = options.sendOrder ?? DEFAULT_SEND_ORDER[kind];
+    const { weight = 1 } = options;
+    const metadata = encodeMetadata(options.metadata ?? {});
+    const track =
+      latency === Number.POSITIVE_INFINITY
+        ? this.#createReliable(kind, metadata, sendOrder, weight)
+        : this.#createLive(options, {
+            kind,
+            metadata,
+            sendOrder,
+            weight,
+            latencyUs: Math.round(latency * MILLISECOND),
+          });
+    this.#outgoing.set(track.id, track);
+    this.#wake();
+    return track;
+  }
+
+  #createReliable(kind: TrackKind, metadata: Uint8Array, sendOrder: number, weight: number): OutgoingTrack {
+    const sender = this.#core.streams.open('track', { sendOrder, weight });
+    const id =
+      sender === undefined
+        ? undefined
+        : this.#core.tracks.openReliable({ kind, streamId: sender.id, metadata });
+    if (sender === undefined || id === undefined) throw limitError();
+    const track = new OutgoingTrack(id, Number.POSITIVE_INFINITY, this.#host, sender, true);
+    this.#outgoingByStream.set(sender.id, track);
+    return track;
+  }
+
+  #createLive(options: TrackOptions, live: LiveTrackOptions): OutgoingTrack {
+    const { delivery = 'asap', order = 'send' } = options;
+    const sender = this.#core.tracks.openLive({ ...live, delivery, order });
+    if (sender === undefined) throw limitError();
+    return new OutgoingTrack(sender.id, sender.latencyUs / MILLISECOND, this.#host, sender, false);
+  }
+
+  /** Takes what concerns a track. */
+  onEvent(event: ConnectionEvent): void {
+    switch (event.type) {
+      case 'track':
+        this.#onAnnounced(event.trackId, event.announcement);
+        return;
+      case 'track-readable':
+        this.#incoming.get(event.trackId)?.onReadable();
+        return;
+      case 'track-ended':
+        this.#incoming.get(event.trackId)?.onEnded(true);
+        this.#incoming.delete(event.trackId);
+        return;
+      case 'frame-settled':
+        this.#outgoing.get(event.trackId)?.onFrameSettled(event.frameId, event.outcome);
+        return;
+      case 'track-settled':
+        this.#outgoing.get(event.trackId)?.onOver();
+        this.#outgoing.delete(event.trackId);
+        return;
+      case 'track-stopped':
+        this.#outgoing.get(event.trackId)?.onStopped();
+        this.#outgoing.delete(event.trackId);
+        return;
+      case 'key-frame-request':
+        this.#outgoing.get(event.trackId)?.dispatchEvent(new Event('keyframerequest'));
+        return;
+      case 'bitrate':
+        this.#outgoing.get(event.trackId)?.onBitrate(event.bps, event.maxFrameBytes);
+        return;
+      default:
+    }
+  }
+
+  /** Takes what concerns the stream of a reliable track. False: it is no such stream. */
+  onStreamEvent(event: ConnectionEvent): boolean {
+    switch (event.type) {
+      case 'track-stream':
+        return this.#onTrackStream(event.streamId);
+      case 'stream-readable':
+        return this.#with(this.#incomingByStream, event.streamId, (track) => track.onReadable());
+      case 'stream-reset':
+        return this.#with(this.#incomingByStream, event.streamId, (track) => track.onEnded(false));
+      case 'stream-writable':
+        return this.#with(this.#outgoingByStream, event.streamId, (track) => track.onStreamMoved());
+      case 'stream-stopped':
+        return this.#with(this.#outgoingByStream, event.streamId, (track) => track.onStopped());
+      case 'stream-finished':
+        return this.#with(this.#outgoingByStream, event.streamId, (track) => {
+          track.onStreamMoved();
+          track.onOver();
+          this.#core.tracks.end(track.id);
+          this.#outgoingByStream.delete(event.streamId);
+          this.#outgoing.delete(track.id);
+        });
+      default:
+        return false;
+    }
+  }
+
+  #with<Track>(tracks: ReadonlyMap<number, Track>, streamId: number, act: (track: Track) => void): boolean {
+    const track = tracks.get(streamId);
+    if (track !== undefined) act(track);
+    return track !== undefined;
+  }
+
+  #onTrackStream(streamId: number): boolean {
+    const waiting = this.#waitingForStream.get(streamId);
+    this.#waitingForStream.delete(streamId);
+    if (waiting !== undefined) this.#onAnnounced(waiting.trackId, waiting.announcement);
+    return true;
+  }
+
+  #onAnnounced(trackId: number, announcement: Announcement): void {
+    const part = announcement.isReliable
+      ? this.#core.streams.get(announcement.streamId)?.receive
+      : this.#core.tracks.receiver(trackId);
+    if (part === undefined) {
+      if (announcement.isReliable)
+        this.#waitingForStream.set(announcement.streamId, { trackId, announcement });
+      return;
+    }
+    const description = {
+      kind: announcement.kind,
+      latency: announcement.isReliable ? Number.POSITIVE_INFINITY : announcement.latencyUs / MILLISECOND,
+      metadata: decodeMetadata(announcement.metadata),
+    };
+    const track = new IncomingTrack(
+      trackId,
+      description,
+      this.#core,
+      this.#wake,
+      part,
+      announcement.isReliable,
+    );
+    this.#incoming.set(trackId, track);
+    if (announcement.isReliable) this.#incomingByStream.set(announcement.streamId, track);
+    this.incoming.push(track);
+    track.onReadable();
+  }
+
+  /** The connection is over. */
+  onClosed(error: TransportError | undefined): void {
+    for (const track of this.#incoming.values()) track.onEnded(track.isComplete, error);
+    for (const track of this.#outgoing.values()) track.onOver();
+    this.#incoming.clear();
+    this.#outgoing.clear();
+    this.incoming.end();
+  }
+}
+
+function limitError(): TransportError {
+  return new TransportError('ERR_MILLRACE_LIMIT', 'the peer takes no more tracks; end one first');
+}
+
+function encodeMetadata(metadata: Readonly<Record<string, unknown>>): Uint8Array {
+  const text = JSON.stringify(metadata);
+  const bytes = encodeText(text, Number.POSITIVE_INFINITY);
+  if (bytes.length > 4096)
+    throw new RangeError(`metadata has ${bytes.length} bytes of JSON; at most 4096 fit`);
+  return bytes;
+}
+
+/** A peer's metadata: whatever is no JSON object counts as none. */
+function decodeMetadata(bytes: Uint8Array): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : {};
+  } catch {
+    return {};
+  }
+}

@@ -3,6 +3,7 @@
  * foreign versions. Sans-IO. In: datagrams with their path. Out: the connection touched, stateless replies.
  * Source: RFC 9000 §5.2, RFC 8999 §6; connection IDs in the manner of draft-ietf-quic-load-balancers.
  */
+import { copyBytes } from './base/bytes.ts';
 import type { Micros, PathId } from './base/protocol.ts';
 import type { Random } from './base/random.ts';
 import { Connection } from './connection/connection.ts';
@@ -177,7 +178,7 @@ export class Endpoint {
   /** A caller's first datagram, or a repetition of it. */
   #accept(datagram: Uint8Array, path: PathId, now: Micros): Connection | undefined {
     const header = this.#header;
-    const originalId = datagram.slice(header.dcidStart, header.dcidEnd);
+    const originalId = copyBytes(datagram, header.dcidStart, header.dcidEnd);
     if (datagram.length < DATAGRAM_BYTES_MIN || originalId.length < ORIGINAL_ID_BYTES_MIN) return undefined;
     const key = toKey(originalId);
     const known = this.#byOriginalId.get(key);
@@ -186,7 +187,7 @@ export class Endpoint {
       this.refusedCallers++;
       return undefined;
     }
-    const remoteId = datagram.slice(header.scidStart, header.scidEnd);
+    const remoteId = copyBytes(datagram, header.scidStart, header.scidEnd);
     // Short headers carry 8 bytes; longer or shorter IDs are for other implementations' own routing.
     if (remoteId.length !== CONNECTION_ID_BYTES) return undefined;
     const connection = this.#add({ ...this.#shared, isServer: true, remoteId, originalId, path }, key, now);

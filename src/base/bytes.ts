@@ -13,6 +13,13 @@ export function varintSize(value: number): 1 | 2 | 4 | 8 {
   return 8;
 }
 
+/** A copy of [start, end). `slice` will not do for bytes from outside: on a Node Buffer it gives a view. */
+export function copyBytes(bytes: Uint8Array, start = 0, end: number = bytes.length): Uint8Array {
+  const copy = new Uint8Array(Math.max(0, end - start));
+  copy.set(bytes.subarray(start, end));
+  return copy;
+}
+
 /** Copies and joins. For handshakes and tests, never per packet. */
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
   let size = 0;

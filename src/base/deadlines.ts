@@ -30,7 +30,7 @@ export class Deadlines {
     const before = this.#at[id] as Micros;
     this.#at[id] = atUs;
     if (position < 0) {
-      this.#heap.push(id);
+      this.#position[id] = this.#heap.push(id) - 1;
       this.#up(this.#heap.length - 1);
     } else if (atUs < before) this.#up(position);
     else if (atUs > before) this.#down(position);

@@ -118,6 +118,11 @@ async function runListener(
     ...(plan.uri.host === '' ? {} : { host: plan.uri.host }),
     port: plan.uri.port,
     authorize: (request) => (isOver || plan.signal.aborted ? CLOSING : plan.admit(request)),
+    onCallerFailed: (error, { host, port }) => {
+      // A caller that fell silent is no news, and may be many.
+      if (error.code === 'ERR_MILLRACE_TIMEOUT') return;
+      plan.note(`${describeError(error, false)} (caller ${formatAddress(host, port)})`);
+    },
   } satisfies ListenOptions);
   plan.note(`LISTENING ${formatAddress(listener.address.host, listener.address.port)}`);
   const serving = new Set<Promise<void>>();

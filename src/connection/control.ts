@@ -2,7 +2,7 @@
  * Control frames of the connection itself: HANDSHAKE_DONE, DATAGRAM_SIZE, PATH_RESPONSE, PING. Each is sent until
  * acknowledged where its loss would matter. Source: RFC 9000 §13.3.
  */
-import type { Writer } from '../base/bytes.ts';
+import { copyBytes, type Writer } from '../base/bytes.ts';
 import { writeControlFrame, writeDatagramSize, writePathFrame } from '../wire/control.ts';
 import { type FrameSource, type PacketRecord, TokenKind } from '../wire/frame-source.ts';
 import { FrameType } from '../wire/frame-types.ts';
@@ -39,7 +39,7 @@ export class ControlFrames implements FrameSource {
 
   respond(data: Uint8Array): void {
     if (this.#responses.length >= RESPONSES_MAX) this.#responses.shift();
-    this.#responses.push(data.slice());
+    this.#responses.push(copyBytes(data));
   }
 
   wantsToSend(): boolean {

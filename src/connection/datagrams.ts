@@ -2,7 +2,7 @@
  * App datagrams: unreliable messages that fit one packet, with a time to live. In: messages. Out: DATAGRAM frames,
  * and for each message what became of it. Source: RFC 9221; W3C WebTransport (outgoingMaxAge).
  */
-import type { Writer } from '../base/bytes.ts';
+import { copyBytes, type Writer } from '../base/bytes.ts';
 import type { Micros } from '../base/protocol.ts';
 import {
   type Activate,
@@ -49,7 +49,7 @@ export class DatagramQueue implements Sender, TokenOwner {
   /** Queues a copy. The caller has checked that it fits one packet. Returns its id. */
   send(bytes: Uint8Array, timeToLiveUs: Micros, now: Micros): number {
     const id = this.#nextId++;
-    this.#queue.push({ id, bytes: bytes.slice(), expiresAtUs: now + timeToLiveUs });
+    this.#queue.push({ id, bytes: copyBytes(bytes), expiresAtUs: now + timeToLiveUs });
     this.#queuedBytes += bytes.length;
     while (this.#queuedBytes > DATAGRAM_QUEUE_BYTES_MAX) this.#drop('dropped');
     this.#activate(this);

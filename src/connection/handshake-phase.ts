@@ -3,7 +3,7 @@
  * bytes in CRYPTO frames. In: sealed Initial packets, progress of TLS. Out: Initial packets, the peer's parameters, the
  * secrets of the 1-RTT keys. Source: DESIGN D2; RFC 9000 §7, RFC 9001 §5.2; docs/wire-format.md §2.
  */
-import { concatBytes, Reader, varintSize, Writer } from '../base/bytes.ts';
+import { concatBytes, copyBytes, Reader, varintSize, Writer } from '../base/bytes.ts';
 import { WireError } from '../base/errors.ts';
 import { type Micros, NEVER } from '../base/protocol.ts';
 import type { Handshake } from '../crypto/handshake.ts';
@@ -204,7 +204,7 @@ export class HandshakePhase {
 
   /** True when this datagram begins with an Initial packet that opens: a caller worth a connection. Opens in a copy. */
   canOpen(datagram: Uint8Array, header: PacketHeader): boolean {
-    const copy = datagram.slice(0, header.end);
+    const copy = copyBytes(datagram, 0, header.end);
     return this.#opener.open(copy, 0, header.payloadStart, header.end, header.truncatedNumber);
   }
 
@@ -215,7 +215,7 @@ export class HandshakePhase {
       return InitialResult.AUTHENTICATION;
     }
     if (this.#received.has(packetNumber)) return InitialResult.DUPLICATE;
-    if (this.remoteId === undefined) this.remoteId = datagram.slice(header.scidStart, header.scidEnd);
+    if (this.remoteId === undefined) this.remoteId = copyBytes(datagram, header.scidStart, header.scidEnd);
     const reader = this.#reader.reset(datagram, header.payloadStart, header.end - TAG_BYTES);
     let isEliciting = false;
     while (reader.remaining > 0) {
@@ -266,7 +266,7 @@ export class HandshakePhase {
     const parsed = parseParameters(bytes);
     if (typeof parsed === 'number') return parsed;
     this.remoteParameters = parsed;
-    this.#remoteParameterBytes = bytes.slice();
+    this.#remoteParameterBytes = copyBytes(bytes);
     return 0;
   }
 

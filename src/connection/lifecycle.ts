@@ -188,8 +188,9 @@ export class Lifecycle {
   }
 
   #settleAll(now: Micros): void {
-    const { tracks, datagrams } = this.#state;
+    const { tracks, streams, datagrams } = this.#state;
     tracks.close(now);
+    streams.close();
     datagrams.end();
   }
 

@@ -6,6 +6,7 @@ import { Reader } from '../base/bytes.ts';
 import { WireError } from '../base/errors.ts';
 import type { Micros } from '../base/protocol.ts';
 import { TAG_BYTES } from '../crypto/protection.ts';
+import { REFUSED } from '../stream/receive.ts';
 import { AckFrame, TrackAckFrame } from '../wire/ack.ts';
 import { readClose } from '../wire/control.ts';
 import { FRAME_TYPES, FrameType } from '../wire/frame-types.ts';
@@ -18,6 +19,9 @@ import type { ConnectionState } from './state.ts';
 
 /** Bytes of 1-RTT packets kept by a server whose keys are not there yet (DESIGN D2). */
 const UNDECRYPTABLE_BYTES_MAX = 262_144;
+
+/** A frame could not be taken for want of room: the packet goes unacknowledged, so that the peer sends it again. */
+const UNACKNOWLEDGED = -1;
 
 /** Reads one frame of its type; returns 0 or the WireError to close with. */
 type FrameHandler = (reader: Reader, type: number, now: Micros) => number;
@@ -103,6 +107,7 @@ export class Receiver {
     this.#lifecycle.onShortOpened(now);
     const reader = this.#reader.reset(datagram, header.payloadStart, header.end - TAG_BYTES);
     const isEliciting = this.#frames(reader, now);
+    if (isEliciting === UNACKNOWLEDGED) return 0;
     if (isEliciting > 1) return isEliciting - 2;
     received.onPacket(packetNumber, isEliciting === 1, now);
     if (this.#state.hasFrameEnded) received.onFrameEnd(now);
@@ -110,7 +115,10 @@ export class Receiver {
     return 0;
   }
 
-  /** Hands each frame to its owner. Returns 1 if any is ack-eliciting, 0 if none, 2 + WireError on an error. */
+  /**
+   * Hands each frame to its owner. Returns 1 if any is ack-eliciting, 0 if none, 2 + WireError on an error, or
+   * {@link UNACKNOWLEDGED}.
+   */
   #frames(reader: Reader, now: Micros): number {
     const isOpen = this.#state.close.phase === 'open';
     let isEliciting = 0;
@@ -127,6 +135,7 @@ export class Receiver {
       if (handler === undefined) return 2 + WireError.PROTOCOL_VIOLATION;
       if (!isClose && type !== FrameType.ACK) isEliciting = 1;
       const error = handler(reader, type, now);
+      if (error === REFUSED) return UNACKNOWLEDGED;
       if (error !== 0) return 2 + error;
     }
     return isEliciting;

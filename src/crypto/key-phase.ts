@@ -112,6 +112,9 @@ export class OneRttKeys {
       if (!isOpen) this.#forged++;
       return isOpen;
     }
+    // We have said nothing since the last update, so the peer cannot know that we followed it: it is too fast (RFC 9001
+    // §6.2), and would have us derive keys with every packet.
+    if (this.updates > 0 && this.#firstSealed < 0) return false;
     if (!this.#nextReader.open(packet, headerStart, payloadStart, end, packetNumber)) {
       this.#forged++;
       return false;

@@ -84,6 +84,9 @@ export function checkListener(
       'a listener takes a passphrase or a certificate, not both: with both, anyone would be let in',
     );
   }
+  if (credentials.requestCert === true && credentials.ca === undefined) {
+    throw new TypeError('requestCert needs ca: the certificates that may sign those of callers');
+  }
   if (cert !== undefined && key === undefined)
     throw new TypeError('a certificate needs its private key: give `key` too');
   if (passphrase === undefined && cert === undefined && !hasAuthorize) {

@@ -2,6 +2,7 @@
  * Faults put between a socket and the network, for demos and end-to-end tests on a network that has none.
  * In: datagrams that are about to leave. Out: the same, some lost, repeated or late. Seeded.
  */
+import { copyBytes } from '../base/bytes.ts';
 import { SeededRandom } from '../base/random.ts';
 
 /** Applied to datagrams as they leave a socket: give it to both ends for both directions. Ratios 0..1. */
@@ -45,7 +46,7 @@ export class FaultInjector {
     }
     if (this.#random.unit() < reorderRatio && this.#held < HELD_MAX) {
       this.#held++;
-      const copy = datagram.slice();
+      const copy = copyBytes(datagram);
       setTimeout(
         () => {
           this.#held--;

@@ -32,6 +32,8 @@ export interface ListenOptions extends TransportOptions, Credentials {
   readonly requestCert?: boolean | undefined;
   /** Decides about each caller before TLS begins. Default: everyone with the right credentials. */
   readonly authorize?: ((request: CallRequest) => Verdict | Promise<Verdict>) | undefined;
+  /** Told of each caller whose handshake failed (another passphrase, no certificate); for logs. */
+  readonly onCallerFailed?: ((error: TransportError, address: Address) => void) | undefined;
   /** Closes the listener. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -107,7 +109,10 @@ export async function listen(options: ListenOptions = {}): Promise<Listener> {
     };
     connection.ready.then(
       () => ready.push(connection),
-      () => {},
+      (error: TransportError) => {
+        // Our own refusal is no failure of the caller.
+        if (error.code !== 'ERR_MILLRACE_CLOSED') options.onCallerFailed?.(error, connection.remoteAddress);
+      },
     );
     return connection;
   };

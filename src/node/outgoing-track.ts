@@ -1,4 +1,5 @@
 /** The sending side of a track as applications see it. Milliseconds and bits per second; timestamps in microseconds. */
+import { copyBytes } from '../base/bytes.ts';
 import type { Connection as Core } from '../connection/connection.ts';
 import type { FrameOutcome } from '../connection/events.ts';
 import type { SendStream } from '../stream/send.ts';
@@ -205,7 +206,7 @@ export class OutgoingTrack extends EventTarget {
     const stream = this.#stream as SendStream;
     const taken = this.#backlog.length === 0 ? stream.write(bytes) : 0;
     if (taken === bytes.length) return;
-    this.#backlog.push(bytes.slice(taken));
+    this.#backlog.push(copyBytes(bytes, taken));
     this.#backlogBytes += bytes.length - taken;
   }
 

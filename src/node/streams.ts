@@ -104,7 +104,7 @@ export class Streams {
   onClosed(error: TransportError): void {
     for (const [id, reader] of this.#readers) {
       const stream = this.#core.streams.get(id)?.receive;
-      if (stream === undefined || stream.isFinished) reader.onReadable();
+      if (stream === undefined || stream.isComplete) reader.onReadable();
       else reader.onFailed(error);
     }
     for (const writer of this.#writers.values()) writer.onFailed(error);

@@ -82,7 +82,7 @@ export function opensslFailure(side: Side, cause: Error, alert: number | undefin
       if (side.isServer && side.hasPsk) return callerWithoutPassphrase(number, cause);
       break;
     case 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE':
-      return clientCertificateMissing(cause);
+      return certificateMissing(side, cause);
     case 'ERR_SSL_NO_APPLICATION_PROTOCOL':
       return wrongProtocol(side, cause);
     default:
@@ -214,10 +214,11 @@ export function pinDiffers(side: Side, found: string): Failure {
   return failure('ERR_MILLRACE_CERTIFICATE', Alert.BAD_CERTIFICATE, text);
 }
 
-/** A listener that demands certificates got none. */
-export function clientCertificateMissing(cause?: unknown): Failure {
-  const text =
-    'the caller has no certificate, and this listener demands one; give the caller `cert` and `key`';
+/** A peer that must show a certificate showed none. */
+export function certificateMissing({ isServer }: Side, cause?: unknown): Failure {
+  const text = isServer
+    ? 'the caller has no certificate, and this listener demands one; give the caller `cert` and `key`'
+    : 'the listener has no certificate; check that it is the right listener';
   return failure('ERR_MILLRACE_CERTIFICATE', Alert.CERTIFICATE_REQUIRED, text, cause);
 }
 

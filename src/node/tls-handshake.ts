@@ -33,7 +33,8 @@ export class TlsHandshake implements Handshake {
   onProgress: (() => void) | undefined;
   /** What TLS takes for its network. */
   readonly pipe: Duplex;
-  readonly #side: Side;
+  /** How this end authenticates. */
+  readonly side: Side;
   #output: Uint8Array[] = [];
   #inputBytes = 0;
   #outputBytes = 0;
@@ -52,7 +53,7 @@ export class TlsHandshake implements Handshake {
   #isProgressScheduled = false;
 
   constructor(side: Side) {
-    this.#side = side;
+    this.side = side;
     this.pipe = new Duplex({
       read: () => {},
       write: (bytes: Buffer, _encoding, done) => {
@@ -120,13 +121,13 @@ export class TlsHandshake implements Handshake {
     this.#secrets = { client: bytes.subarray(0, SECRET_BYTES), server: bytes.subarray(SECRET_BYTES) };
     this.state = 'complete';
     // A server has nothing more to learn from TLS; a client may still be told that its certificate is refused.
-    if (this.#side.isServer) this.#release();
+    if (this.side.isServer) this.#release();
     this.#scheduleProgress();
   }
 
   /** OpenSSL or the stream gave up. */
   onError(cause: Error): void {
-    this.fail(opensslFailure(this.#side, cause, this.#alertSent), true);
+    this.fail(opensslFailure(this.side, cause, this.#alertSent), true);
   }
 
   onClose(): void {
@@ -139,7 +140,7 @@ export class TlsHandshake implements Handshake {
    */
   fail({ error, alert }: Failure, isByOpenssl = false): void {
     // A server that is complete has let TLS go; what it still says concerns nobody.
-    const isOver = this.state === 'failed' || (this.state === 'complete' && this.#side.isServer);
+    const isOver = this.state === 'failed' || (this.state === 'complete' && this.side.isServer);
     if (isOver || this.#isClosed) return;
     if (!isByOpenssl && this.#mayAlertInTheClear) this.#output.push(alertRecord(alert));
     this.state = 'failed';
@@ -157,7 +158,7 @@ export class TlsHandshake implements Handshake {
    * client's first sealed record, a client until the server's first flight. Later, CONNECTION_CLOSE alone tells.
    */
   get #mayAlertInTheClear(): boolean {
-    return this.#side.isServer
+    return this.side.isServer
       ? this.#outputBytes === 0
       : this.state === 'running' && this.#waiting === undefined;
   }

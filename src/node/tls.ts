@@ -5,11 +5,18 @@
  */
 import { constants, createHash, type X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
-import { connect, createServer, type TLSSocket } from 'node:tls';
+import {
+  connect,
+  createSecureContext,
+  createServer,
+  type SecureContext,
+  TLSSocket,
+  type TLSSocketOptions,
+} from 'node:tls';
 import type { Handshake } from '../crypto/handshake.ts';
 import { checkClient, checkKey, checkServer, type TlsCredentials } from './tls-credentials.ts';
 import {
-  clientCertificateMissing,
+  certificateMissing,
   type Failure,
   notByPassphrase,
   pinDiffers,
@@ -23,6 +30,8 @@ import { ALPN, TlsHandshake } from './tls-handshake.ts';
 export type { TlsCredentials } from './tls-credentials.ts';
 
 const DEFAULT_IDENTITY = 'millrace';
+/** A process has few listeners, and each has one certificate at a time. */
+const CONTEXTS_MAX = 16;
 
 const COMMON = {
   minVersion: 'TLSv1.3',
@@ -78,48 +87,125 @@ export function createClientHandshake(credentials: TlsCredentials): Handshake {
  * @throws TypeError unless the credentials are a passphrase or a certificate with its key, and not both.
  */
 export function createServerHandshake(credentials: TlsCredentials): Handshake {
-  const { requestCert = false, onKeyLog } = credentials;
   const pin = checkServer(credentials);
   const hasPsk = credentials.psk !== undefined || credentials.pskFor !== undefined;
-  const side: Side = { isServer: true, hasPsk, servername: '' };
-  const handshake = new TlsHandshake(side);
+  const handshake = new TlsHandshake({ isServer: true, hasPsk, servername: '' });
+  if (hasPsk) servePassphrase(handshake, credentials);
+  else if (credentials.requestCert === true && pin === undefined)
+    serveCallersOfAuthority(handshake, credentials);
+  else serveCertificate(handshake, credentials, pin);
+  return handshake;
+}
+
+/** A listener that lets in whoever has the passphrase. */
+function servePassphrase(handshake: TlsHandshake, credentials: TlsCredentials): void {
   const seen: SeenIdentity = { proven: undefined, unknown: undefined, cause: undefined };
-  const needsCertificate = requestCert || pin !== undefined;
+  const options = {
+    pskCallback: (_socket: TLSSocket, identity: string): Uint8Array | null =>
+      lookUp(credentials, seen, identity),
+  };
+  const socket = serverSocket(handshake, credentials, options);
+  socket.on('secure', () => {
+    const certificate = socket.getPeerX509Certificate();
+    const isProven = socket.isSessionReused() && certificate === undefined && seen.proven !== undefined;
+    const failure = isProven ? wrongAlpn(handshake.side, socket) : notByPassphrase(handshake.side);
+    handshake.secure(socket, failure, seen.proven ?? '');
+  });
+  socket.on('error', (error) => {
+    const { proven, unknown, cause = error } = seen;
+    if (proven === undefined && unknown !== undefined) handshake.fail(unknownIdentity(unknown, cause), true);
+    else handshake.onError(error);
+  });
+}
+
+/** A listener with a certificate that lets in everyone, or the one caller whose certificate is pinned. */
+function serveCertificate(
+  handshake: TlsHandshake,
+  credentials: TlsCredentials,
+  pin: string | undefined,
+): void {
+  const { side } = handshake;
+  const socket = serverSocket(handshake, credentials, {
+    requestCert: pin !== undefined,
+    rejectUnauthorized: false,
+  });
+  socket.on('secure', () => {
+    const certificate = socket.getPeerX509Certificate();
+    const failure =
+      (pin === undefined ? undefined : wrongPin(side, certificate, pin)) ?? wrongAlpn(side, socket);
+    handshake.secure(socket, failure, subjectOf(certificate));
+  });
+  socket.on('error', (error) => handshake.onError(error));
+}
+
+function serverSocket(
+  handshake: TlsHandshake,
+  credentials: TlsCredentials,
+  options: ServerSocketOptions,
+): TLSSocket {
+  const { pipe } = handshake;
+  const socket = new TLSSocket(pipe, {
+    ...COMMON,
+    ...options,
+    isServer: true,
+    secureContext: contextOf(credentials),
+  });
+  if (credentials.onKeyLog !== undefined) socket.on('keylog', credentials.onKeyLog);
+  // Only session tickets are written from here on, and nobody may use them.
+  socket.on('secure', () => handshake.mute());
+  socket.on('close', () => handshake.onClose());
+  socket.resume();
+  return socket;
+}
+
+/** A listener that demands certificates of an authority. */
+function serveCallersOfAuthority(handshake: TlsHandshake, credentials: TlsCredentials): void {
+  const { side } = handshake;
   // A server that never listens: the documented way to have Node judge callers' certificates on any stream.
   const server = createServer({
     ...COMMON,
-    ...(hasPsk
-      ? { ca: [], pskCallback: (_socket: TLSSocket, identity: string) => lookUp(credentials, seen, identity) }
-      : {
-          ...identityOptions(credentials),
-          requestCert: needsCertificate,
-          rejectUnauthorized: pin === undefined,
-        }),
+    ...identityOptions(credentials),
+    requestCert: true,
+    rejectUnauthorized: true,
   });
-  if (onKeyLog !== undefined) server.on('keylog', onKeyLog);
+  if (credentials.onKeyLog !== undefined) server.on('keylog', credentials.onKeyLog);
   server.on('secureConnection', (socket) => {
-    // Only session tickets are written from here on, and nobody may use them.
     handshake.mute();
     socket.on('error', (error) => handshake.onError(error));
     socket.on('close', () => handshake.onClose());
     socket.resume();
     const certificate = socket.getPeerX509Certificate();
-    const failure = hasPsk
-      ? serverPskVerdict(side, socket, certificate, seen)
-      : serverVerdict(side, socket, certificate, needsCertificate, pin);
-    handshake.secure(socket, failure, hasPsk ? (seen.proven ?? '') : subjectOf(certificate));
+    const isTrusted = certificate !== undefined && socket.authorized;
+    const failure = isTrusted ? wrongAlpn(side, socket) : untrusted(side, String(socket.authorizationError));
+    handshake.secure(socket, failure, subjectOf(certificate));
   });
-  server.on('tlsClientError', (error, socket) => {
-    const { authorizationError } = socket;
-    const { proven, unknown, cause = error } = seen;
+  server.on('tlsClientError', (error, { authorizationError }) => {
     if (authorizationError) handshake.fail(untrusted(side, String(authorizationError)));
-    else if (proven === undefined && unknown !== undefined) {
-      handshake.fail(unknownIdentity(unknown, cause), true);
-    } else handshake.onError(error);
+    else handshake.onError(error);
   });
   server.emit('connection', handshake.pipe);
-  return handshake;
 }
+
+/** Contexts of listeners by what is in them: to parse a private key takes longer than a whole handshake. */
+const contexts: Map<string, SecureContext> = new Map();
+
+function contextOf(credentials: TlsCredentials): SecureContext {
+  const { cert = '', key = '' } = credentials;
+  const name = createHash('sha256').update(cert).update(key).digest('hex');
+  let context = contexts.get(name);
+  if (context === undefined) {
+    // No caller is judged by authorities here, so none are loaded.
+    context = createSecureContext({ ...COMMON, ...identityOptions(credentials), ca: [] });
+    contexts.set(name, context);
+    if (contexts.size > CONTEXTS_MAX) contexts.delete(contexts.keys().next().value as string);
+  }
+  return context;
+}
+
+/** Options of a server's socket; the types of Node 20 lack the last. */
+type ServerSocketOptions = TLSSocketOptions & {
+  readonly pskCallback?: (socket: TLSSocket, identity: string) => Uint8Array | null;
+};
 
 /** PSK identities a caller has named. */
 interface SeenIdentity {
@@ -147,11 +233,7 @@ function lookUp({ psk, pskFor }: TlsCredentials, seen: SeenIdentity, identity: s
   return null;
 }
 
-function identityOptions({ cert, key, ca }: TlsCredentials): {
-  cert?: string | Buffer;
-  key?: string | Buffer;
-  ca?: string | Buffer;
-} {
+function identityOptions({ cert, key, ca }: TlsCredentials): Pick<TlsCredentials, 'cert' | 'key' | 'ca'> {
   return {
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
@@ -160,8 +242,8 @@ function identityOptions({ cert, key, ca }: TlsCredentials): {
 }
 
 /*
- * The verdicts call methods of the socket, so they belong to `secureConnect` and `secureConnection` only: Node 20 crashes
- * on a dead socket. The certificate comes from outside because `getPeerX509Certificate` gives it only once.
+ * The verdicts call methods of the socket, so they belong to `secure` and its kin only: Node 20 crashes on a dead socket.
+ * The certificate comes from outside because `getPeerX509Certificate` gives it only once.
  */
 
 /** What a caller makes of the listener. */
@@ -174,41 +256,22 @@ function clientVerdict(
   if (side.hasPsk) {
     if (!socket.isSessionReused() || certificate !== undefined) return notByPassphrase(side);
   } else if (pin !== undefined) {
-    const found = certificate === undefined ? 'none' : fingerprint(certificate);
-    if (found !== pin) return pinDiffers(side, found);
+    const failure = wrongPin(side, certificate, pin);
+    if (failure !== undefined) return failure;
   } else if (certificate === undefined || !socket.authorized) {
     return untrusted(side, String(socket.authorizationError ?? 'no certificate'));
   }
-  return socket.alpnProtocol === ALPN ? undefined : wrongProtocol(side);
+  return wrongAlpn(side, socket);
 }
 
-/** What a listener with a passphrase makes of the caller. */
-function serverPskVerdict(
-  side: Side,
-  socket: TLSSocket,
-  certificate: X509Certificate | undefined,
-  seen: SeenIdentity,
-): Failure | undefined {
-  if (!socket.isSessionReused() || certificate !== undefined || seen.proven === undefined)
-    return notByPassphrase(side);
-  return socket.alpnProtocol === ALPN ? undefined : wrongProtocol(side);
+function wrongAlpn(side: Side, { alpnProtocol }: TLSSocket): Failure | undefined {
+  return alpnProtocol === ALPN ? undefined : wrongProtocol(side);
 }
 
-/** What a listener with a certificate makes of the caller. */
-function serverVerdict(
-  side: Side,
-  socket: TLSSocket,
-  certificate: X509Certificate | undefined,
-  needsCertificate: boolean,
-  pin: string | undefined,
-): Failure | undefined {
-  if (needsCertificate) {
-    if (certificate === undefined) return clientCertificateMissing();
-    const found = fingerprint(certificate);
-    if (pin !== undefined && found !== pin) return pinDiffers(side, found);
-    if (pin === undefined && !socket.authorized) return untrusted(side, String(socket.authorizationError));
-  }
-  return socket.alpnProtocol === ALPN ? undefined : wrongProtocol(side);
+function wrongPin(side: Side, certificate: X509Certificate | undefined, pin: string): Failure | undefined {
+  if (certificate === undefined) return certificateMissing(side);
+  const found = fingerprint(certificate);
+  return found === pin ? undefined : pinDiffers(side, found);
 }
 
 function fingerprint(certificate: X509Certificate): string {

@@ -13,7 +13,7 @@ import type { AckedPacket, RateController, RateOptions, RttView } from './contro
 import { DelayFilter } from './delay.ts';
 import { DeliveryRate } from './delivery.ts';
 import { LossHistory, RecentMax, SendHistory } from './history.ts';
-import { drainPart, isQueueExcessive, queueTargetUs, steer } from './queue-law.ts';
+import { drainPart, growthPerSecond, isQueueExcessive, queueTargetUs, steer } from './queue-law.ts';
 import { StartRounds } from './start-rounds.ts';
 
 /** The control law runs at most this often: shorter steps would only see timers. */
@@ -37,16 +37,6 @@ const OUTAGE_TIMEOUTS = 2;
 /** Beyond twice the bandwidth-delay product: feedback every 25 ms, event loops that come late. */
 const HEADROOM_US: Micros = 75 * MILLISECOND;
 const WINDOW_MIN_BYTES: number = 10 * 1452;
-
-/**
- * Growth per second while bulk fills every packet and the queue stays empty: a path that answers at once shows its limit
- * as 5 ms of queue within 0.1 s of passing it. Media, which is limited by its encoder, finds more by probes.
- */
-const OPEN_GROWTH = 1;
-/** The same near the rate of the last cut, which may have been a busy host's doing. */
-const OPEN_GROWTH_NEAR = 0.25;
-const OPEN_QUEUE = 0.2;
-const OPEN_LOSS_MAX = 0.005;
 
 const START = 0;
 const RUN = 1;
@@ -80,6 +70,7 @@ export class MediaController implements RateController {
   /** Capacity at the last cut, 0 before the first; when; and when the drain began. */
   #cutBps = 0;
   #cutAtUs: Micros = -10 * SECOND;
+  #isShallow = false;
   #drainFromUs: Micros = 0;
   readonly #dip: BaseDip = new BaseDip();
   #stopAtUs: Micros = 0;
@@ -176,14 +167,11 @@ export class MediaController implements RateController {
     this.#probe.postpone(now);
   }
 
-  /** The path answers again: half the old rate, found anew by the start's doubling; what was lost is forgiven. */
+  /** The path answers again; what was lost is forgiven. */
   #endOutage(packet: AckedPacket): void {
     this.#isOutage = false;
     this.#forgive(packet.ackedAtUs);
-    this.#delivery.clear();
-    this.capacityBps = this.#clamp(this.capacityBps / 2);
-    this.targetRateBps = this.capacityBps;
-    this.#enterStart();
+    this.#restart();
   }
 
   /** What was sent before `now` has been answered for: its losses, told later, must not count twice. */
@@ -192,7 +180,11 @@ export class MediaController implements RateController {
     this.#losses.clear();
   }
 
-  #enterStart(): void {
+  /** From half the rate, which the start's doubling finds anew. */
+  #restart(): void {
+    this.#delivery.clear();
+    this.capacityBps = this.#clamp(this.capacityBps / 2);
+    this.targetRateBps = this.capacityBps;
     this.#state = START;
     this.#start.reset();
     this.#dip.disarm();
@@ -212,19 +204,15 @@ export class MediaController implements RateController {
   onPathChange(now: Micros): void {
     this.#now = now;
     this.#delay.reset();
-    this.#delivery.clear();
     this.#losses.clear();
     this.#audit.abort(now);
     this.#audit.randomLossRatio = 0;
     this.#probe.postpone(now);
-    this.capacityBps = this.#clamp(this.capacityBps / 2);
-    this.targetRateBps = this.capacityBps;
     this.#cutBps = 0;
-    this.#enterStart();
+    this.#restart();
   }
 
-  // --- The law (reference/congestion.md §4.2) ------------------------------------------------------------------------
-
+  /** The law of reference/congestion.md §4.2. */
   #tick(now: Micros, dt: number): void {
     this.#delay.update(now);
     const queue = this.#delay.queueUs;
@@ -258,8 +246,8 @@ export class MediaController implements RateController {
     if (queue > 0.5 * target || isFull) {
       this.#state = RUN;
       // A path that is full without a queue to show has a shallow buffer, full to the brim: leave it room.
-      if (isFull) this.#forgive(now);
       if (!isLimited) this.capacityBps = (isFull ? 0.95 : 1) * delivered * this.#lossFactor;
+      if (isFull) this.#noteCut(true, now);
       this.#delivered.note(delivered, now);
       this.targetRateBps = this.#clamp(this.capacityBps);
       this.#dip.arm(now);
@@ -289,11 +277,11 @@ export class MediaController implements RateController {
         this.capacityBps += (sustained - this.capacityBps) * Math.min(1, dt / CAPACITY_SECONDS);
       }
     } else if (this.capacityBps < 1.3 * sustained + 20_000) {
-      const isNear =
-        this.#cutBps > 0 && this.capacityBps > 0.9 * this.#cutBps && now - this.#cutAtUs < 10 * SECOND;
-      const isOpen = this.#isOpen(queue, target);
-      const growth = isOpen ? (isNear ? OPEN_GROWTH_NEAR : OPEN_GROWTH) : isNear ? 0.04 : 0.1;
-      this.capacityBps *= 1 + growth * Math.max(0, 1 - queue / (0.6 * target)) * dt;
+      const isNear = this.capacityBps > 0.9 * this.#cutBps && now - this.#cutAtUs < 10 * SECOND;
+      const excess = this.#losses.ratio - this.#audit.randomLossRatio;
+      // Where no queue warns, growth near the limit is slow: every step beyond it is loss.
+      const isBulk = !this.#delivery.isAppLimited && !this.#audit.isRunning && !(isNear && this.#isShallow);
+      this.capacityBps *= 1 + growthPerSecond(queue, target, excess, isBulk, isNear) * dt;
     }
     this.capacityBps = this.#clamp(this.capacityBps);
     if (isDipping) {
@@ -305,10 +293,12 @@ export class MediaController implements RateController {
     if (!this.#audit.isRunning) this.#dip.step(queue, this.#delay.nearBaseAtUs, now);
   }
 
-  /** Everything that may leave leaves, and all of it arrives at once. */
-  #isOpen(queue: Micros, target: Micros): boolean {
-    const isClean = this.#losses.ratio <= this.#audit.randomLossRatio + OPEN_LOSS_MAX;
-    return isClean && queue < OPEN_QUEUE * target && !this.#delivery.isAppLimited && !this.#audit.isRunning;
+  /** The capacity now is where a limit was met, by a queue or (shallow) by loss alone. */
+  #noteCut(isShallow: boolean, now: Micros): void {
+    this.#isShallow = isShallow;
+    this.#cutBps = this.capacityBps;
+    this.#cutAtUs = now;
+    this.#forgive(now);
   }
 
   #cut(queue: Micros, growth: number, now: Micros): void {
@@ -317,16 +307,16 @@ export class MediaController implements RateController {
     const instant = this.#delivery.over(INSTANT_US);
     const measured = Math.min(short, Math.max(instant, 0.6 * short)) * this.#lossFactor;
     this.#probe.postpone(now);
-    this.#cutBps = this.#clamp(measured);
-    this.capacityBps = this.#cutBps;
-    this.targetRateBps = Math.min(
-      this.targetRateBps,
-      drainPart(queue, growth, this.#smoothedRttUs) * this.#cutBps,
-    );
+    this.capacityBps = this.#clamp(measured);
+    this.#noteCut(false, now);
+    this.#drain(queue, growth);
     this.#state = DRAIN;
     this.#drainFromUs = now;
-    this.#cutAtUs = now;
-    this.#forgive(now);
+  }
+
+  #drain(queue: Micros, growth: number): void {
+    const drained = drainPart(queue, growth, this.#smoothedRttUs) * this.#cutBps;
+    this.targetRateBps = Math.min(this.targetRateBps, drained);
   }
 
   #stepDrain(queue: Micros, target: Micros, growth: number, now: Micros): void {
@@ -347,10 +337,7 @@ export class MediaController implements RateController {
     if (Number.isNaN(short) || now - this.#cutAtUs <= this.#smoothedRttUs + 50_000) return;
     this.#cutBps = this.#clamp(short > this.#cutBps / 2 ? Math.min(this.#cutBps, short) : short);
     this.capacityBps = this.#cutBps;
-    this.targetRateBps = Math.min(
-      this.targetRateBps,
-      drainPart(queue, growth, this.#smoothedRttUs) * this.#cutBps,
-    );
+    this.#drain(queue, growth);
     this.#cutAtUs = now;
   }
 
@@ -361,9 +348,7 @@ export class MediaController implements RateController {
       if (found > 1.03 * this.capacityBps) {
         this.capacityBps = this.#clamp(found);
         probe.accept(now, this.#smoothedRttUs);
-      } else {
-        probe.reject(now);
-      }
+      } else probe.reject(now);
     } else if (!probe.isPending && now >= probe.nextAtUs && queue < 0.4 * target && !this.#audit.isRunning) {
       if (this.capacityBps >= 0.97 * Math.min(this.#maxBps, this.#wantedBps)) return;
       const isFar = now - this.#cutAtUs > 4 * SECOND || this.capacityBps < 0.8 * this.#cutBps;
@@ -386,8 +371,7 @@ export class MediaController implements RateController {
     const verdict = audit.onFeedback(this.#acked, this.#lost, this.#sent, this.#smoothedRttUs, now);
     if (verdict !== Verdict.CONGESTION) return;
     this.capacityBps = this.#clamp(Math.min(this.capacityBps, (0.95 * audit.deliveredBps) / (1 - known)));
-    this.#cutBps = this.capacityBps;
-    this.#cutAtUs = now;
+    this.#noteCut(true, now);
     this.#probe.postpone(now);
   }
 
@@ -399,11 +383,8 @@ export class MediaController implements RateController {
       this.capacityBps = Math.min(this.capacityBps, guard);
       this.targetRateBps = Math.min(this.targetRateBps, guard);
     }
-    if (
-      loss > LOSS_STOP &&
-      this.#losses.acked + this.#losses.lost >= 50 &&
-      now - this.#stopAtUs > LOSS_STOP_INTERVAL_US
-    ) {
+    const isKnown = this.#losses.acked + this.#losses.lost >= 50;
+    if (loss > LOSS_STOP && isKnown && now - this.#stopAtUs > LOSS_STOP_INTERVAL_US) {
       this.#stopAtUs = now;
       this.#forgive(now);
       this.#state = this.#state === START ? RUN : this.#state;

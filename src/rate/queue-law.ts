@@ -14,6 +14,19 @@ const ERROR_MIN = -0.25;
 const ERROR_MAX = 0.05;
 /** A drain empties any queue within this many seconds, by construction of its rate. */
 const DRAIN_SECONDS = 0.4;
+/** Growth per second while the queue is short, and near the rate of the last cut (§4.2). */
+const GROWTH = 0.1;
+const GROWTH_NEAR = 0.04;
+/**
+ * The same while bulk fills every packet and the queue stays empty: a path that answers at once shows its limit as 5 ms
+ * of queue within 0.1 s of passing it. Media, which is limited by its encoder, finds more by probes. The cut may have
+ * been a busy host's doing.
+ */
+const OPEN_GROWTH = 1;
+const OPEN_GROWTH_NEAR = 0.25;
+const OPEN_QUEUE = 0.2;
+/** Loss beyond the random kind at which a path no longer counts as open. */
+const OPEN_LOSS_MAX = 0.005;
 
 /** The queue that is aimed at, us: smaller flows tolerate more, which makes shares equal. */
 export function queueTargetUs(targetBps: number): Micros {
@@ -37,4 +50,23 @@ export function isQueueExcessive(queueUs: Micros, targetUs: Micros, growth: numb
 export function drainPart(queueUs: Micros, growth: number, smoothedRttUs: Micros): number {
   const aheadUs = (Math.max(0, Math.min(growth, 1.5)) * smoothedRttUs) / 2;
   return Math.max(0.35, Math.min(0.93, 1 - (queueUs + aheadUs) / (DRAIN_SECONDS * 1e6)));
+}
+
+/**
+ * How fast the capacity estimate grows while nothing shows a limit, per second; 0 from 0.6 of the queue aimed at.
+ *
+ * @param excessLoss Loss beyond what is known for random, 0..1.
+ * @param isBulk Everything that may leave leaves.
+ * @param isNear The estimate is near the rate of a recent cut.
+ */
+export function growthPerSecond(
+  queueUs: Micros,
+  targetUs: Micros,
+  excessLoss: number,
+  isBulk: boolean,
+  isNear: boolean,
+): number {
+  const isFast = isBulk && excessLoss <= OPEN_LOSS_MAX && queueUs < OPEN_QUEUE * targetUs;
+  const growth = isFast ? (isNear ? OPEN_GROWTH_NEAR : OPEN_GROWTH) : isNear ? GROWTH_NEAR : GROWTH;
+  return growth * Math.max(0, 1 - queueUs / (0.6 * targetUs));
 }

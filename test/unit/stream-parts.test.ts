@@ -97,6 +97,21 @@ describe('a stream frame', () => {
     expect(next()).toBeUndefined();
   });
 
+  it('beyond a hole in the acknowledgements is treated alike', () => {
+    const { send, next } = sender();
+    send.write(new Uint8Array(4000));
+    while (next() !== undefined);
+    const sent = send.sentOffset;
+    send.onFrameLost(1000, 1000, false);
+    send.onFrameAcked(1000, 1000, false);
+    expect(next()).toBeUndefined();
+    send.onFrameAcked(3000, sent - 3000, false);
+    send.onFrameLost(3000, sent - 3000, false);
+    expect([send.hasData(0), send.ackedOffset]).toEqual([false, 0]);
+    send.onFrameLost(2000, 1000, false);
+    expect(next()).toEqual({ offset: 2000, length: 1000, isFin: false });
+  });
+
   it('that was resent in other pieces may be lost and acknowledged in any order', () => {
     const { send, next } = sender();
     send.write(testBytes(send.id, 0, 1000));

@@ -125,7 +125,10 @@ export class Peers {
     return Number.isFinite(least) ? least : 0;
   }
 
-  /** Serves one receiver until its connection ends. Rejects if it ended before the media did. */
+  /**
+   * Serves one receiver until its connection ends. Rejects if that failed, or if the receiver left a file before its
+   * end; whoever leaves a live call has seen enough.
+   */
   async serve(connection: Connection): Promise<void> {
     const peer = new Peer(connection, this.#options);
     for (const key of this.#announced) peer.announce(key);
@@ -135,7 +138,7 @@ export class Peers {
     this.#firstReady();
     try {
       await connection.closed;
-      if (!this.#isFinishing) {
+      if (!this.#isFinishing && this.#latencyMs === Number.POSITIVE_INFINITY) {
         throw new TransportError(
           'ERR_MILLRACE_PEER_CLOSED',
           'the receiver closed before the end of the media',

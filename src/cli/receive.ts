@@ -2,7 +2,7 @@
  * `millrace receive MILLRACE MEDIA`: one sender's media to stdout, a file or UDP, from the listener that is called or
  * from the sender that calls. Source: DESIGN §5.
  */
-import { BUSY_CODE, type Connection, type Frame, type IncomingTrack } from '../index.ts';
+import { BUSY_CODE, type Connection, type IncomingTrack } from '../index.ts';
 import type { CliIo } from './cli.ts';
 import { statsPeer } from './counters.ts';
 import { readCredentials } from './credentials.ts';
@@ -10,7 +10,8 @@ import { isBrokenPipe, UsageError } from './errors.ts';
 import { type MediaOutput, openOutput } from './media-output.ts';
 import type { CliOptions } from './option-values.ts';
 import { applyUriParameters, parseOptions } from './options.ts';
-import { PlayoutSchedule, systemClock } from './pace.ts';
+import { PlayoutSchedule } from './pace.ts';
+import { playOut } from './play-out.ts';
 import { hasResource, NO_RESOURCE, runSession } from './session.ts';
 import { StatsReporter } from './stats.ts';
 import { isMillraceUri, type MediaUri, type MillraceUri, parseMediaUri, parseMillraceUri } from './uri.ts';
@@ -174,9 +175,8 @@ class Reception {
   async #copy(track: IncomingTrack, number: number): Promise<void> {
     const playout = this.#playoutOf(track);
     try {
-      for await (const frame of track) {
+      for await (const frame of playout === undefined ? track : playOut(track, playout)) {
         this.#skipped += frame.skipped;
-        if (playout !== undefined) await waitFor(playout, frame);
         const wait = this.#output.write({
           data: frame.data,
           timestampUs: frame.timestamp,
@@ -205,12 +205,6 @@ class Reception {
     if (delivery === 'asap' || !Number.isFinite(track.latency)) return undefined;
     return new PlayoutSchedule(track.latency * 1000);
   }
-}
-
-const NEVER_ABORTED: AbortSignal = new AbortController().signal;
-
-function waitFor(playout: PlayoutSchedule, frame: Frame): Promise<void> {
-  return systemClock.waitUntil(playout.dueUs(frame.timestamp, systemClock.nowUs()), NEVER_ABORTED);
 }
 
 /** The number in a record header: the sender's own where it sends records, else the order of arrival. */

@@ -88,8 +88,9 @@ export async function runSend(args: readonly string[], io: CliIo): Promise<void>
       (connection) => serve(plan, peers, connection, (line) => reporter.note(line)),
     );
     const sending = sendAll(plan, io, peers, inputs.signal).finally(abortSession);
-    // A session that fails ends the inputs; inputs that end, or fail, end the session.
-    serving.then(undefined, () => inputs.abort());
+    // A session that is over ends the inputs; inputs that end, or fail, end the session.
+    const stopInputs = (): void => inputs.abort();
+    serving.then(stopInputs, stopInputs);
     await Promise.all([sending, serving]);
   } finally {
     inputs.abort();

@@ -6,7 +6,7 @@
 import { type ErrorCode, TransportError } from '../base/errors.ts';
 
 /** Alert numbers of RFC 8446 §6 that are told apart. */
-export const Alert = {
+const Alert = {
   UNEXPECTED_MESSAGE: 10,
   BAD_RECORD_MAC: 20,
   RECORD_OVERFLOW: 22,
@@ -158,7 +158,7 @@ function mixedText({ isServer, hasPsk }: Side): string {
 }
 
 /** Both hold a PSK, and they are not the same. */
-export function passphraseDiffers(alert: number, cause?: unknown): Failure {
+function passphraseDiffers(alert: number, cause?: unknown): Failure {
   return failure(
     'ERR_MILLRACE_PASSPHRASE',
     alert,

@@ -13,30 +13,9 @@ import type { AckedPacket, RateController, RateOptions, RttView } from './contro
 import { DelayFilter } from './delay.ts';
 import { DeliveryRate } from './delivery.ts';
 import { LossHistory, RecentMax, SendHistory } from './history.ts';
+import { Law } from './law.ts';
 import { drainPart, growthPerSecond, isQueueExcessive, queueTargetUs, steer } from './queue-law.ts';
 import { StartRounds } from './start-rounds.ts';
-
-/** The control law runs at most this often: shorter steps would only see timers. */
-const TICK_US: Micros = 10 * MILLISECOND;
-/** Windows of the delivery rate, as `60`, `Rs` and `Rl` of §4.1. */
-const INSTANT_US: Micros = 60 * MILLISECOND;
-const SHORT_US: Micros = 100 * MILLISECOND;
-const LONG_US: Micros = 300 * MILLISECOND;
-/** How fast measured capacity is believed while the queue stands, seconds. */
-const CAPACITY_SECONDS = 0.5;
-/** A queue that has not drained after this long is no queue: the base was wrong. */
-const DRAIN_MAX_US: Micros = 8 * SECOND;
-/** Loss over 2 s above which everything stops growing and shrinks (§4.3: absolute stop). */
-const LOSS_STOP = 0.3;
-const LOSS_STOP_INTERVAL_US: Micros = 500 * MILLISECOND;
-/** Loss above which the rate stays near what arrives. */
-const LOSS_GUARD = 0.08;
-const GUARD = 1.18;
-/** Probe timeouts in a row that make an outage. */
-const OUTAGE_TIMEOUTS = 2;
-/** Beyond twice the bandwidth-delay product: feedback every 25 ms, event loops that come late. */
-const HEADROOM_US: Micros = 75 * MILLISECOND;
-const WINDOW_MIN_BYTES: number = 10 * 1452;
 
 const START = 0;
 const RUN = 1;
@@ -113,7 +92,7 @@ export class MediaController implements RateController {
   get congestionWindowBytes(): number {
     const rate = Math.max(this.targetRateBps, this.pacingRateBps);
     const gain = this.#state === START ? 3 : 2;
-    return Math.max(WINDOW_MIN_BYTES, (rate * (gain * this.#minRttUs + HEADROOM_US)) / 8e6);
+    return Math.max(Law.WINDOW_MIN_BYTES, (rate * (gain * this.#minRttUs + Law.HEADROOM_US)) / 8e6);
   }
 
   #clamp(bps: number): number {
@@ -151,7 +130,7 @@ export class MediaController implements RateController {
       this.#minRttUs = rtt.minUs;
     }
     this.#delivery.checkpoint();
-    if (this.#tickedAtUs >= 0 && now - this.#tickedAtUs < TICK_US) return;
+    if (this.#tickedAtUs >= 0 && now - this.#tickedAtUs < Law.TICK_US) return;
     const dt = this.#tickedAtUs < 0 ? 0.025 : Math.min(0.1, (now - this.#tickedAtUs) / 1e6);
     this.#tickedAtUs = now;
     if (!this.#isOutage) this.#tick(now, dt);
@@ -161,7 +140,7 @@ export class MediaController implements RateController {
 
   onProbeTimeout(now: Micros, count: number): void {
     this.#now = now;
-    if (count < OUTAGE_TIMEOUTS || this.#isOutage) return;
+    if (count < Law.OUTAGE_TIMEOUTS || this.#isOutage) return;
     this.#isOutage = true;
     this.#audit.abort(now);
     this.#probe.postpone(now);
@@ -221,10 +200,10 @@ export class MediaController implements RateController {
     this.#audit.follow(this.#losses, dt);
     const growth = (queue - this.#queueBeforeUs) / (dt * 1e6);
     this.#queueBeforeUs = queue;
-    const long = this.#delivery.over(LONG_US);
+    const long = this.#delivery.over(Law.LONG_US);
     this.#delivered.note(long, now);
     this.#stepAudit(long, now);
-    const mayCut = now - this.#cutAtUs > Math.max(this.#smoothedRttUs, SHORT_US);
+    const mayCut = now - this.#cutAtUs > Math.max(this.#smoothedRttUs, Law.SHORT_US);
     if (this.#state === DRAIN) this.#stepDrain(queue, target, growth, now);
     else if (mayCut && isQueueExcessive(queue, target, growth)) this.#cut(queue, growth, now);
     else if (this.#state === START) this.#stepStart(queue, target, dt, now);
@@ -238,15 +217,26 @@ export class MediaController implements RateController {
   }
 
   #stepStart(queue: Micros, target: Micros, dt: number, now: Micros): void {
-    const window = Math.max(30 * MILLISECOND, Math.min(this.#smoothedRttUs, LONG_US));
+    const window = Math.max(30 * MILLISECOND, Math.min(this.#smoothedRttUs, Law.LONG_US));
     const delivered = this.#delivery.over(window);
     if (Number.isNaN(delivered)) return;
     const isLimited = this.#delivery.isAppLimited;
-    const isFull = this.#start.onFeedback(delivered, isLimited, this.#losses, this.#smoothedRttUs, now);
+    // A path is full when it delivers less than was sent; a rate that is flat because no more was sent proves nothing.
+    const leftBy = now - this.#smoothedRttUs;
+    const isPressed = this.#sent.rate(leftBy - window, leftBy) > Law.PRESSED * delivered;
+    const isFull = this.#start.onFeedback(
+      delivered,
+      isLimited || !isPressed,
+      this.#losses,
+      this.#smoothedRttUs,
+      now,
+    );
     if (queue > 0.5 * target || isFull) {
       this.#state = RUN;
       // A path that is full without a queue to show has a shallow buffer, full to the brim: leave it room.
-      if (!isLimited) this.capacityBps = (isFull ? 0.95 : 1) * delivered * this.#lossFactor;
+      // A burst of media fills a part of the window only: what an earlier round carried counts as well.
+      const carried = Math.max(delivered, this.#start.reachedBps);
+      if (!isLimited) this.capacityBps = (isFull ? 0.95 : 1) * carried * this.#lossFactor;
       if (isFull) this.#noteCut(true, now);
       this.#delivered.note(delivered, now);
       this.targetRateBps = this.#clamp(this.capacityBps);
@@ -274,7 +264,7 @@ export class MediaController implements RateController {
       // The queue has not been empty for 60 ms, so what arrives is what the path carries, unless we sent too little.
       const isLower = sustained < this.capacityBps;
       if (!(isLower && this.#delivery.isAppLimited)) {
-        this.capacityBps += (sustained - this.capacityBps) * Math.min(1, dt / CAPACITY_SECONDS);
+        this.capacityBps += (sustained - this.capacityBps) * Math.min(1, dt / Law.CAPACITY_SECONDS);
       }
     } else if (this.capacityBps < 1.3 * sustained + 20_000) {
       const isNear = this.capacityBps > 0.9 * this.#cutBps && now - this.#cutAtUs < 10 * SECOND;
@@ -302,9 +292,9 @@ export class MediaController implements RateController {
   }
 
   #cut(queue: Micros, growth: number, now: Micros): void {
-    const short = this.#delivery.over(SHORT_US);
+    const short = this.#delivery.over(Law.SHORT_US);
     if (Number.isNaN(short)) return;
-    const instant = this.#delivery.over(INSTANT_US);
+    const instant = this.#delivery.over(Law.INSTANT_US);
     const measured = Math.min(short, Math.max(instant, 0.6 * short)) * this.#lossFactor;
     this.#probe.postpone(now);
     this.capacityBps = this.#clamp(measured);
@@ -328,12 +318,12 @@ export class MediaController implements RateController {
       this.#dip.arm(now);
       return;
     }
-    if (now - this.#drainFromUs > DRAIN_MAX_US) {
+    if (now - this.#drainFromUs > Law.DRAIN_MAX_US) {
       this.#delay.reset();
       this.#state = RUN;
       return;
     }
-    const short = this.#delivery.over(SHORT_US) * this.#lossFactor;
+    const short = this.#delivery.over(Law.SHORT_US) * this.#lossFactor;
     if (Number.isNaN(short) || now - this.#cutAtUs <= this.#smoothedRttUs + 50_000) return;
     this.#cutBps = this.#clamp(short > this.#cutBps / 2 ? Math.min(this.#cutBps, short) : short);
     this.capacityBps = this.#cutBps;
@@ -359,10 +349,15 @@ export class MediaController implements RateController {
   #stepAudit(long: number, now: Micros): void {
     const audit = this.#audit;
     if (!audit.isRunning) {
-      if (this.#state === RUN && !Number.isNaN(long) && audit.isDue(this.#losses, now)) {
+      if (
+        this.#state === RUN &&
+        !Number.isNaN(long) &&
+        !this.#isFarBelow(now) &&
+        audit.isDue(this.#losses, now)
+      ) {
         this.#probe.postpone(now);
         // The short window too: the long one may reach back into the start.
-        const delivered = Math.max(long, this.#delivery.over(SHORT_US));
+        const delivered = Math.max(long, this.#delivery.over(Law.SHORT_US));
         audit.start(this.#losses, this.#sent, this.capacityBps, delivered, now);
       }
       return;
@@ -375,24 +370,29 @@ export class MediaController implements RateController {
     this.#probe.postpone(now);
   }
 
+  /** The application asks for much less than the path has carried: its loss is not its own doing, and it is not slowed. */
+  #isFarBelow(now: Micros): boolean {
+    return this.#sent.rate(now - SECOND / 2, now) < Law.FAR_BELOW * this.capacityBps;
+  }
+
   /** What no law may exceed: heavy loss, a running audit, the bounds. */
   #limit(now: Micros): void {
     const loss = this.#losses.ratio;
-    if (loss > LOSS_GUARD && this.#state !== START) {
-      const guard = GUARD * this.#delivered.bps;
+    if (loss > Law.LOSS_GUARD && this.#state !== START && !(loss < Law.LOSS_STOP && this.#isFarBelow(now))) {
+      const guard = Law.GUARD * this.#delivered.bps;
       this.capacityBps = Math.min(this.capacityBps, guard);
       this.targetRateBps = Math.min(this.targetRateBps, guard);
     }
     const isKnown = this.#losses.acked + this.#losses.lost >= 50;
-    if (loss > LOSS_STOP && isKnown && now - this.#stopAtUs > LOSS_STOP_INTERVAL_US) {
+    if (loss > Law.LOSS_STOP && isKnown && now - this.#stopAtUs > Law.LOSS_STOP_INTERVAL_US) {
       this.#stopAtUs = now;
       this.#forgive(now);
       this.#state = this.#state === START ? RUN : this.#state;
-      const delivered = this.#delivery.over(SHORT_US);
+      const delivered = this.#delivery.over(Law.SHORT_US);
       this.capacityBps *= 0.9;
       if (delivered < this.capacityBps) this.capacityBps = delivered;
     }
-    if (loss > LOSS_STOP) this.targetRateBps = Math.min(this.targetRateBps, 0.9 * this.capacityBps);
+    if (loss > Law.LOSS_STOP) this.targetRateBps = Math.min(this.targetRateBps, 0.9 * this.capacityBps);
     this.targetRateBps = this.#clamp(Math.min(this.targetRateBps, this.#audit.limitBps));
     this.capacityBps = this.#clamp(this.capacityBps);
   }

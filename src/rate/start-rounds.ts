@@ -20,16 +20,19 @@ export class StartRounds {
   /** Target as a multiple of the delivery rate. */
   readonly gain: number = GAIN;
   #roundEndsUs: Micros = -1;
-  #reachedBps = 0;
+  /** Highest delivery rate so far, bits per second: what the path has carried. */
+  reachedBps = 0;
   #flat = 0;
+  /** There was too little to send at some time in this round. */
+  #wasLimited = false;
 
   reset(): void {
     this.#roundEndsUs = -1;
-    this.#reachedBps = 0;
+    this.reachedBps = 0;
     this.#flat = 0;
   }
 
-  /** Returns true when the path is full. App-limited rounds prove nothing. */
+  /** Returns true when the path is full. A round in which there was once too little to send proves nothing. */
   onFeedback(
     deliveredBps: number,
     isAppLimited: boolean,
@@ -37,10 +40,14 @@ export class StartRounds {
     smoothedRttUs: Micros,
     now: Micros,
   ): boolean {
-    if (now < this.#roundEndsUs || isAppLimited) return false;
+    if (isAppLimited) this.#wasLimited = true;
+    if (now < this.#roundEndsUs) return false;
+    const provesNothing = this.#wasLimited;
+    this.#wasLimited = false;
     this.#roundEndsUs = now + Math.max(ROUND_MIN_US, smoothedRttUs);
-    if (deliveredBps >= GROWTH * this.#reachedBps) {
-      this.#reachedBps = deliveredBps;
+    if (provesNothing) return false;
+    if (deliveredBps >= GROWTH * this.reachedBps) {
+      this.reachedBps = deliveredBps;
       this.#flat = 0;
       return false;
     }

@@ -18,17 +18,15 @@ function pair(name: string): CertificateAndKey {
 
 /** What the tests trust. */
 export const ca: string = pem('ca.cert');
-/** An authority that only the tests about distrust name. */
-export const untrustedCa: string = pem('untrusted-ca.cert');
 /** Signed by `ca` for localhost, 127.0.0.1 and ::1. */
 export const server: CertificateAndKey = pair('server');
 /** The same, but it expired in 2021. */
 export const expired: CertificateAndKey = pair('expired');
-/** The same names, signed by `untrustedCa`. */
+/** The same names, signed by an authority that no test trusts. */
 export const untrusted: CertificateAndKey = pair('untrusted');
 /** A caller's, signed by `ca`: subject `CN=camera 1`. */
 export const client: CertificateAndKey = pair('client');
-/** A caller's, signed by `untrustedCa`. */
+/** A caller's, signed by an authority that no test trusts. */
 export const untrustedClient: CertificateAndKey = pair('untrusted-client');
 
 /** The pin of a certificate: `sha256:` and the hash of its DER form. */

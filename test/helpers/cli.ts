@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { root } from './checkout.ts';
 
 export const MAIN: string = join(root, 'dist', 'cli', 'main.js');
-/** Nothing here takes longer on a machine that works, however busy. */
-const PATIENCE_MS = 60_000;
+/** Nothing here takes longer on a machine that works, however busy; shorter than a test's timeout, to say what hangs. */
+const PATIENCE_MS = 40_000;
 const BUILD_LOCK = join(root, '.tmp', 'e2e-build');
 
 function newest(folder: string): number {
@@ -35,7 +35,10 @@ export async function buildCli(): Promise<void> {
       continue;
     }
     try {
-      const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/build.mjs'], { cwd: root, encoding: 'utf8' });
+      const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/build.mjs'], {
+        cwd: root,
+        encoding: 'utf8',
+      });
       if (status !== 0) throw new Error(`the build failed:\n${stdout}${stderr}`);
     } finally {
       rmSync(BUILD_LOCK, { recursive: true, force: true });
@@ -121,7 +124,9 @@ export class Program {
       const found = condition();
       if (found !== undefined) return found;
       if (wasOver || Date.now() > giveUpAt) {
-        throw new Error(`waited for ${what} of\n${this.#what}\nwhich ${wasOver ? 'ended' : 'runs'}, stderr:\n${this.#stderr}`);
+        throw new Error(
+          `waited for ${what} of\n${this.#what}\nwhich ${wasOver ? 'ended' : 'runs'}, stderr:\n${this.#stderr}`,
+        );
       }
       await sleep(20);
     }
@@ -139,7 +144,10 @@ export class Program {
 export const PASSPHRASE = 'correct horse battery';
 
 /** Starts `millrace ARGS`, with the tests' passphrase in the environment unless `env` says otherwise. */
-export function millrace(args: readonly string[], env: Readonly<Record<string, string>> = { MILLRACE_PASSPHRASE: PASSPHRASE }): Program {
+export function millrace(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = { MILLRACE_PASSPHRASE: PASSPHRASE },
+): Program {
   return new Program(process.execPath, [MAIN, ...args], env);
 }
 

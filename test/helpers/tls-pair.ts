@@ -1,7 +1,9 @@
 /** Two ends of a TLS handshake in memory, and plain node:tls peers that do what ours never would. */
 import { Duplex } from 'node:stream';
 import { type ConnectionOptions, connect, createServer, type TLSSocket, type TlsOptions } from 'node:tls';
+import { expect } from 'vitest';
 import type { Handshake } from '../../src/crypto/handshake.ts';
+import { createClientHandshake, createServerHandshake, type TlsCredentials } from '../../src/node/tls.ts';
 
 /** What `pump` needs of an end. */
 export interface End {
@@ -84,6 +86,56 @@ export async function shake(
   client.setExporterContext(context);
   server.setExporterContext(context);
   return pump(client, server, options);
+}
+
+/** Two ends that have said all they had to say. */
+export interface Result {
+  readonly client: Handshake;
+  readonly server: Handshake;
+  readonly traffic: Traffic;
+}
+
+/** Makes two ends and carries bytes until they are done. */
+export async function handshake(
+  ofClient: TlsCredentials,
+  ofServer: TlsCredentials,
+  pieceBytes?: number,
+): Promise<Result> {
+  const ends = { client: createClientHandshake(ofClient), server: createServerHandshake(ofServer) };
+  const traffic = await shake(ends.client, ends.server, pieceBytes === undefined ? {} : { pieceBytes });
+  return { ...ends, traffic };
+}
+
+/** Both ends are complete, agree, and are closed. */
+export function expectSuccess({ client, server }: Result): void {
+  expect([client.error?.message, server.error?.message]).toEqual([undefined, undefined]);
+  expect([client.state, server.state]).toEqual(['complete', 'complete']);
+  const ours = client.exportSecrets();
+  expect(ours).toEqual(server.exportSecrets());
+  expect(ours.client).toHaveLength(32);
+  expect(ours.server).toHaveLength(32);
+  expect(ours.client).not.toEqual(ours.server);
+  expect(client.peer.alpn).toBe('millrace/1');
+  expect(server.peer.alpn).toBe('millrace/1');
+  client.close();
+  server.close();
+}
+
+/** The message of an error is one line for people. */
+export function expectOneLine(end: Handshake): void {
+  expect(end.error?.message).not.toContain('\n');
+  expect(end.error?.message.length).toBeLessThan(250);
+}
+
+/** This end has failed with that error, gives no secrets, and is closed. */
+export function expectFailure(end: Handshake, code: string, alert: number, message: RegExp): void {
+  expect(end.state).toBe('failed');
+  expect(end.error?.message).toMatch(message);
+  expect(end.error?.code).toBe(code);
+  expect(end.alert).toBe(alert);
+  expectOneLine(end);
+  expect(() => end.exportSecrets()).toThrow('before the handshake is complete');
+  end.close();
 }
 
 /** A node:tls socket on a stream in memory. */

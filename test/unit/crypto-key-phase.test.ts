@@ -1,6 +1,6 @@
 /** 1-RTT keys on a network that loses and reorders, and against a peer that updates too fast (RFC 9001 §6). */
 import { describe, expect, test } from 'vitest';
-import { Random } from '../../src/base/random.ts';
+import { SeededRandom } from '../../src/base/random.ts';
 import { OneRttKeys } from '../../src/crypto/key-phase.ts';
 import { plainCrypto } from '../../src/crypto/plain-protection.ts';
 import type { CryptoProvider } from '../../src/crypto/protection.ts';
@@ -61,15 +61,15 @@ class End {
 }
 
 function run(crypto: CryptoProvider, seed: number, steps: number): [End, End] {
-  const random = new Random(seed);
+  const random = new SeededRandom(seed);
   const ends: [End, End] = [new End(crypto, 0), new End(crypto, 1)];
   for (let step = 0; step < steps; step++) {
     const nowUs = step * STEP_US;
     for (const [me, peer] of [ends, [ends[1], ends[0]]] as const) {
-      if (random.next() < 0.02) me.keys.initiateUpdate(nowUs);
+      if (random.unit() < 0.02) me.keys.initiateUpdate(nowUs);
       // One in five is lost; the rest takes up to two probe timeouts and overtakes at will.
-      const packet = me.seal(nowUs + random.next() * 2 * PROBE_TIMEOUT_US);
-      if (random.next() >= 0.2) peer.incoming.push(packet);
+      const packet = me.seal(nowUs + random.unit() * 2 * PROBE_TIMEOUT_US);
+      if (random.unit() >= 0.2) peer.incoming.push(packet);
       const due = me.incoming.filter(({ arrivesAtUs }) => arrivesAtUs <= nowUs);
       me.incoming = me.incoming.filter(({ arrivesAtUs }) => arrivesAtUs > nowUs);
       for (const arrived of due) me.open(arrived, nowUs);

@@ -59,8 +59,8 @@ describe('a caller with a passphrase', () => {
 
   test('is not moved by a system that trusts the authority of the attacker', async () => {
     // As with NODE_TLS_REJECT_UNAUTHORIZED=0, the crudest way to trust everybody.
-    const before = process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
-    process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
+    const before = process.env.NODE_TLS_REJECT_UNAUTHORIZED;
+    process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
     try {
       const caller = createClientHandshake({ psk });
       expect((await attackCaller(caller, server)).isSecure).toBe(false);
@@ -69,8 +69,8 @@ describe('a caller with a passphrase', () => {
       expect((await attackCaller(byName, server)).isSecure).toBe(false);
       expect(byName.error?.code).toBe('ERR_MILLRACE_CERTIFICATE');
     } finally {
-      if (before === undefined) delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
-      else process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = before;
+      if (before === undefined) delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
+      else process.env.NODE_TLS_REJECT_UNAUTHORIZED = before;
     }
   });
 });

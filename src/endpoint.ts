@@ -49,6 +49,8 @@ interface Slot {
   readonly localId: Uint8Array;
   /** Under which a caller's first packets are found. */
   readonly originalKey: string | undefined;
+  /** A caller without keys yet: counted, and found by its original connection ID. */
+  isHalfOpen: boolean;
 }
 
 export class Endpoint {
@@ -105,9 +107,11 @@ export class Endpoint {
       this.unroutable++;
       return undefined;
     }
-    const wasHandshaking = connection.isHandshaking;
     connection.handleDatagram(datagram, path, now);
-    if (wasHandshaking && !connection.isHandshaking) this.#handshakeOver(connection);
+    // TLS may have ended between two datagrams. One that failed stays half-open until it is forgotten: else forgers
+    // could have any number of them closing.
+    const slot = this.#slots[connection.slot];
+    if (slot?.isHalfOpen === true && connection.isOpen && !connection.isHandshaking) this.#notHalfOpen(slot);
     return connection;
   }
 
@@ -127,15 +131,17 @@ export class Endpoint {
   remove(connection: Connection): void {
     const slot = this.#slots[connection.slot];
     if (slot === undefined || slot.connection !== connection) return;
-    if (slot.originalKey !== undefined && this.#byOriginalId.delete(slot.originalKey)) this.#halfOpen--;
+    this.#notHalfOpen(slot);
     this.#slots[connection.slot] = undefined;
     this.#freeSlots.push(connection.slot);
     this.#count--;
   }
 
-  #handshakeOver(connection: Connection): void {
-    const key = this.#slots[connection.slot]?.originalKey;
-    if (key !== undefined && this.#byOriginalId.delete(key)) this.#halfOpen--;
+  #notHalfOpen(slot: Slot): void {
+    if (!slot.isHalfOpen || slot.originalKey === undefined) return;
+    slot.isHalfOpen = false;
+    this.#byOriginalId.delete(slot.originalKey);
+    this.#halfOpen--;
   }
 
   #routeShort(datagram: Uint8Array, at: number): Connection | undefined {
@@ -211,7 +217,7 @@ export class Endpoint {
     localId[2] = (index >>> 8) & 255;
     localId[3] = index & 255;
     const connection = new Connection({ ...options, localId, nowUs: now }, index);
-    this.#slots[index] = { connection, localId, originalKey };
+    this.#slots[index] = { connection, localId, originalKey, isHalfOpen: originalKey !== undefined };
     this.#count++;
     if (originalKey !== undefined) {
       this.#byOriginalId.set(originalKey, index);

@@ -1,6 +1,6 @@
 /**
  * Tells random loss from loss that the rate causes: slow down for a moment and see whether the loss goes away. Random
- * loss does not care; an overflowing shallow buffer or a policer does. Source: reference/congestion.md §4.3.
+ * loss does not care; an overflowing shallow buffer or a policer does. Source: docs/rate-control.md §4.3.
  */
 import { MILLISECOND, type Micros, SECOND } from '../base/protocol.ts';
 import type { LossHistory, SendHistory } from './history.ts';

@@ -1,6 +1,6 @@
 /**
  * A short packet train at more than the target rate shows whether the path carries more. In: acked packets. Out: the
- * capacity seen. Source: reference/congestion.md §4.4; packet pair dispersion with BBR's longer-of-two-spans rule.
+ * capacity seen. Source: docs/rate-control.md §4.4; packet pair dispersion with BBR's longer-of-two-spans rule.
  */
 import { MILLISECOND, type Micros, SECOND } from '../base/protocol.ts';
 import type { AckedPacket } from './controller.ts';

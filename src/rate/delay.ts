@@ -1,7 +1,7 @@
 /**
  * The standing queue on the way to the peer, from one-way delays whose clocks share no origin. In: send and receive
  * times per packet. Out: queueing delay. A minimum over 60 ms keeps jitter out (late ACKs, busy event loops, radio
- * schedulers all add delay, but not to every packet); a real queue delays them all. Source: reference/congestion.md
+ * schedulers all add delay, but not to every packet); a real queue delays them all. Source: docs/rate-control.md
  * §4.1; base delay history as in LEDBAT (RFC 6817 §3.4.2) and SCReAM.
  */
 import { MILLISECOND, type Micros, SECOND } from '../base/protocol.ts';

@@ -2,7 +2,7 @@
  * How fast packets arrive at the peer: bytes delivered between two checkpoints, over the longer of the time it took to
  * send and to receive them. The send span keeps compressed ACKs and batched reads from looking like capacity, the
  * receive span keeps a burst of ours from it. Source: draft-cheng-iccrg-delivery-rate-estimation §3; windows of
- * reference/congestion.md §4.1.
+ * docs/rate-control.md §4.1.
  */
 import { MILLISECOND, type Micros } from '../base/protocol.ts';
 import type { AckedPacket } from './controller.ts';

@@ -1,6 +1,6 @@
 /**
  * Two short memories of a rate controller: what was sent when, and what was acked and lost when, with or without a
- * queue. Buckets of 50 ms in fixed arrays. Source: windows of reference/congestion.md §4.3.
+ * queue. Buckets of 50 ms in fixed arrays. Source: windows of docs/rate-control.md §4.3.
  */
 import { MILLISECOND, type Micros } from '../base/protocol.ts';
 

@@ -1,7 +1,7 @@
 /**
  * Rate control for live media: keeps a small standing queue, measures capacity where the queue stands, drains by
  * design, and holds its rate under random loss once an audit has shown that the loss does not depend on the rate.
- * In: packets sent, acked, lost. Out: pacing rate, window, target. Source: reference/congestion.md §4 (without its
+ * In: packets sent, acked, lost. Out: pacing rate, window, target. Source: docs/rate-control.md §4 (without its
  * competition mode §4.7), with a start that doubles per round trip as BBR's, for bulk.
  */
 import { MILLISECOND, type Micros, SECOND } from '../base/protocol.ts';
@@ -191,7 +191,7 @@ export class MediaController implements RateController {
     this.#restart();
   }
 
-  /** The law of reference/congestion.md §4.2. */
+  /** The law of docs/rate-control.md §4.2. */
   #tick(now: Micros, dt: number): void {
     this.#delay.update(now);
     const queue = this.#delay.queueUs;

@@ -1,6 +1,6 @@
 /**
  * How much queue is right and what to do about too much: the pure parts of the control law.
- * Source: reference/congestion.md §4.1, §4.2.
+ * Source: docs/rate-control.md §4.1, §4.2.
  */
 import { MILLISECOND, type Micros } from '../base/protocol.ts';
 

@@ -1,6 +1,6 @@
 /**
  * What the redundancy planner and the statistics want to know about loss on this path: how much, and in runs of what
- * length. Fed in packet number order, so runs are runs on the wire. Source: reference/fec.md §2.4 (inputs of the
+ * length. Fed in packet number order, so runs are runs on the wire. Source: docs/rate-control.md §2.4 (inputs of the
  * planner).
  */
 import type { Micros } from '../base/protocol.ts';

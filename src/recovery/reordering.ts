@@ -1,7 +1,7 @@
 /**
  * How long a packet may be overtaken before it counts as lost. Starts as RFC 9002 §6.1 (3 packets, 9/8 of the round
  * trip) and learns from packets that were declared lost and came all the same: each packet number is unique, so a
- * late ACK of a lost packet is proof. Source: reference/congestion.md §3.2; RFC 8985 §6.2 (RACK reo_wnd).
+ * late ACK of a lost packet is proof. Source: docs/rate-control.md §3.2; RFC 8985 §6.2 (RACK reo_wnd).
  */
 import type { Micros } from '../base/protocol.ts';
 import { MILLISECOND } from '../base/protocol.ts';

@@ -13,8 +13,8 @@ export const SENT_PACKETS_MAX: number = 2 ** 18;
 export const TOKENS_MAX: number = 2 ** 20;
 /** More tokens than one packet of 1452 bytes can hold frames (the smallest with a token takes 3 bytes). */
 const TOKENS_PER_PACKET_MAX = 1024;
-const PACKETS_AT_START = 1024;
-const TOKENS_AT_START = 4096;
+const PACKETS_AT_START = 128;
+const TOKENS_AT_START = 256;
 
 /** What has become of a packet number. */
 export const PacketState = {

@@ -4,7 +4,7 @@ import { createSocket } from 'node:dgram';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { root } from '../helpers/checkout.ts';
-import { buildCli, endPrograms, millrace, Program, portOf } from '../helpers/cli.ts';
+import { buildCli, endPrograms, millrace, Program, portOf, sleep } from '../helpers/cli.ts';
 
 const CLIP = join(root, 'demo/media/clip.mpegts');
 const SECONDS = 6;
@@ -55,6 +55,8 @@ describe.skipIf(!canRun)(NAME, () => {
     ]);
     const filmed = await camera.end();
     expect(filmed.code, filmed.stderr).toBe(0);
+    // The last datagrams may still wait in the sender's socket.
+    await sleep(1000);
     sender.kill('SIGINT');
     const sent = await sender.end();
     expect(sent.code, sent.stderr).toBe(0);

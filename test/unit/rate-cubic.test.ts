@@ -21,7 +21,7 @@ it('fills a clean path, and its queue', () => {
   expect(report.queueP95Ms).toBeGreaterThan(60);
 });
 
-// reference/congestion.md §3.4, table for 1448-byte segments: 1.3 to 1.4 Mbit/s at 1 %, 0.44 to 0.63 at 5 %.
+// docs/rate-control.md §3.4, table for 1448-byte segments: 1.3 to 1.4 Mbit/s at 1 %, 0.44 to 0.63 at 5 %.
 it.each([
   [0.01, 1.3e6],
   [0.05, 0.5e6],

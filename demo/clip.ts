@@ -13,7 +13,9 @@ export interface ClipFrame {
   readonly keyFrame: boolean;
 }
 
-export const clipBytes: Uint8Array = readFileSync(fileURLToPath(new URL('./media/clip.mpegts', import.meta.url)));
+export const clipBytes: Uint8Array = readFileSync(
+  fileURLToPath(new URL('./media/clip.mpegts', import.meta.url)),
+);
 
 /** Cuts the clip. Frames without a clock reference of their own are spread evenly between those that have one. */
 export function clipFrames(): readonly ClipFrame[] {
@@ -21,7 +23,9 @@ export function clipFrames(): readonly ClipFrame[] {
   const parser = new TsParser(() => FRAME_BYTES);
   parser.push(clipBytes, (unit) => units.push(unit));
   parser.end((unit) => units.push(unit));
-  const clocked = units.flatMap(({ timestampUs }, index) => (timestampUs === undefined ? [] : [{ index, timestampUs }]));
+  const clocked = units.flatMap(({ timestampUs }, index) =>
+    timestampUs === undefined ? [] : [{ index, timestampUs }],
+  );
   const first = clocked[0];
   if (first === undefined || clocked.length < 2) throw new Error('the clip has no clock');
   let at = 0;

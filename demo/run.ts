@@ -5,7 +5,14 @@
  */
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { type Connection, type ConnectionStats, connect, generatePassphrase, type Listener, listen } from '../src/index.ts';
+import {
+  type Connection,
+  type ConnectionStats,
+  connect,
+  generatePassphrase,
+  type Listener,
+  listen,
+} from '../src/index.ts';
 import { clipBytes, clipFrames } from './clip.ts';
 
 const { values } = parseArgs({
@@ -35,7 +42,11 @@ class Playback {
   }
 }
 
-async function play(listener: Listener, sentAtMs: readonly number[], playback: Playback): Promise<ConnectionStats> {
+async function play(
+  listener: Listener,
+  sentAtMs: readonly number[],
+  playback: Playback,
+): Promise<ConnectionStats> {
   for await (const connection of listener) {
     for await (const track of connection.incomingTracks) {
       for await (const frame of track) {
@@ -67,7 +78,13 @@ async function film(connection: Connection, sentAtMs: number[], playback: Playba
   if (process.stderr.isTTY) process.stderr.write('\n');
 }
 
-function progress(stats: ConnectionStats, seconds: number, sent: number, all: number, playback: Playback): void {
+function progress(
+  stats: ConnectionStats,
+  seconds: number,
+  sent: number,
+  all: number,
+  playback: Playback,
+): void {
   const line =
     `${seconds.toFixed(1).padStart(4)} s  frames ${String(sent).padStart(4)} of ${all}  received ${String(playback.pieces.length).padStart(4)}  ` +
     `datagrams lost ${String(stats.packetsLost).padStart(3)}  rtt ${stats.rttMs.toFixed(1)} ms  target ${(stats.targetBps / 1e6).toFixed(1)} Mbit/s`;
@@ -77,26 +94,49 @@ function progress(stats: ConnectionStats, seconds: number, sent: number, all: nu
 function summarize(sender: ConnectionStats, receiver: ConnectionStats, playback: Playback): boolean {
   const { framesReceived: frames } = receiver;
   const share = (bytes: number): string => `${((100 * bytes) / sender.mediaBytes).toFixed(1)} %`;
-  const ratio = (part: number, all: number): string => `${part} of ${all} (${((100 * part) / all).toFixed(1)} %)`;
+  const ratio = (part: number, all: number): string =>
+    `${part} of ${all} (${((100 * part) / all).toFixed(1)} %)`;
   const received = Buffer.concat(playback.pieces);
   const isIdentical = received.equals(clipBytes);
   const rows: readonly (readonly [string, string])[] = [
-    ['latency', `p50 ${playback.percentile(0.5)}, p95 ${playback.percentile(0.95)}, p99 ${playback.percentile(0.99)}; budget ${latency} ms`],
-    ['lost on the path', `${ratio(sender.packetsLost, sender.packetsSent)} there, ${ratio(receiver.packetsLost, receiver.packetsSent)} known lost back`],
-    ['media frames', `${frames.sent}: ${frames.onTime} on time at once, ${frames.fec} repaired by FEC, ${frames.resent} by resending, ${frames.late} late, ${frames.lost} lost`],
-    ['overhead', `headers ${share(sender.headerBytes)}, resend ${share(sender.resendBytes)}, repair ${share(sender.repairBytes)}, probe ${share(sender.probeBytes)}, feedback ${share(sender.feedbackBytes + receiver.bytesSent)} of ${(sender.mediaBytes / 1e6).toFixed(2)} MB of media`],
-    ['bytes', isIdentical ? `all ${clipBytes.length} identical` : `${received.length} of ${clipBytes.length} came; ${playback.skipped} media frames skipped`],
+    [
+      'latency',
+      `p50 ${playback.percentile(0.5)}, p95 ${playback.percentile(0.95)}, p99 ${playback.percentile(0.99)}; budget ${latency} ms`,
+    ],
+    [
+      'lost on the path',
+      `${ratio(sender.packetsLost, sender.packetsSent)} there, ${ratio(receiver.packetsLost, receiver.packetsSent)} known lost back`,
+    ],
+    [
+      'media frames',
+      `${frames.sent}: ${frames.onTime} on time at once, ${frames.fec} repaired by FEC, ${frames.resent} by resending, ${frames.late} late, ${frames.lost} lost`,
+    ],
+    [
+      'overhead',
+      `headers ${share(sender.headerBytes)}, resend ${share(sender.resendBytes)}, repair ${share(sender.repairBytes)}, probe ${share(sender.probeBytes)}, feedback ${share(sender.feedbackBytes + receiver.bytesSent)} of ${(sender.mediaBytes / 1e6).toFixed(2)} MB of media`,
+    ],
+    [
+      'bytes',
+      isIdentical
+        ? `all ${clipBytes.length} identical`
+        : `${received.length} of ${clipBytes.length} came; ${playback.skipped} media frames skipped`,
+    ],
   ];
   for (const [name, text] of rows) console.log(`${name.padEnd(18)}${text}`);
   return isIdentical;
 }
 
-console.log(`10 s of video over UDP on this machine, ${values.loss} % of the datagrams lost in both directions, latency ${latency} ms`);
+console.log(
+  `10 s of video over UDP on this machine, ${values.loss} % of the datagrams lost in both directions, latency ${latency} ms`,
+);
 const listener = await listen({ ...transport, host: '127.0.0.1', port: 0, faults: { lossRatio, seed: 1 } });
 const playback = new Playback();
 const sentAtMs: number[] = [];
 const playing = play(listener, sentAtMs, playback);
-const connection = await connect({ host: '127.0.0.1', port: listener.address.port }, { ...transport, faults: { lossRatio, seed: 2 } });
+const connection = await connect(
+  { host: '127.0.0.1', port: listener.address.port },
+  { ...transport, faults: { lossRatio, seed: 2 } },
+);
 await film(connection, sentAtMs, playback);
 const sender = connection.stats();
 await connection.close({ reason: 'end of the clip' });

@@ -1,12 +1,15 @@
 #!/usr/bin/env node
 /** The bin: gives the command line its streams and signals, and exits with its code. */
 import { readFileSync } from 'node:fs';
+import { setWarningPrinter } from '../node/log.ts';
 import { runCli } from './cli.ts';
 import { describeError, EXIT_FAILURE, EXIT_INTERRUPTED, isBrokenPipe } from './errors.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
+
+setWarningPrinter((message) => process.stderr.write(`millrace: ${message}\n`));
 
 const handlers: (() => void)[] = [];
 let signals = 0;

@@ -8,9 +8,6 @@ export type StreamKind = 'bidirectional' | 'unidirectional' | 'track';
 
 /** Position of each kind in tables of three. */
 export const StreamKindIndex = { bidirectional: 0, unidirectional: 1, track: 2 } as const;
-/** Kinds by index, the reverse of {@link StreamKindIndex}. */
-export const STREAM_KINDS: readonly StreamKind[] = ['bidirectional', 'unidirectional', 'track'];
-
 const FROM_SERVER = 1;
 const UNIDIRECTIONAL = 2;
 const CARRIES_TRACK = 4;

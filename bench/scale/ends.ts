@@ -1,29 +1,76 @@
 /** Two core connections back to back in memory, on a clock of their own: no sockets, no AEAD, no simulator. */
-import { type Micros, MILLISECOND } from '../../src/base/protocol.ts';
+import { MILLISECOND, type Micros } from '../../src/base/protocol.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { Connection } from '../../src/connection/connection.ts';
 import { localParameters } from '../../src/connection/options.ts';
 import { PlainHandshake } from '../../src/crypto/plain-handshake.ts';
 import { plainCrypto } from '../../src/crypto/plain-protection.ts';
+import type { CryptoProvider } from '../../src/crypto/protection.ts';
 import { codec } from '../../src/fec/kernel.ts';
-import type { RateController } from '../../src/rate/controller.ts';
+import type { AckedPacket, RateController, RttView } from '../../src/rate/controller.ts';
 import { MediaController } from '../../src/rate/media.ts';
 
 const DATAGRAM_BYTES = 1200;
 /** No limit but the one under test. */
 const RATE_BPS = 1e10;
 
+/** Costs nothing, so that what is measured is ours. */
+const noCrypto: CryptoProvider = { ...plainCrypto, protection: () => ({ seal() {}, open: () => true }) };
+
 /** The real controller does its work; its window and rate are replaced by what the workload asks for. */
-function controllerWith(window: { bytes: number }): RateController {
-  const real = new MediaController({ startBitrateBps: 100e6 });
-  return new Proxy(real, {
-    get(target, name) {
-      if (name === 'congestionWindowBytes') return window.bytes;
-      if (name === 'pacingRateBps' || name === 'targetRateBps') return RATE_BPS;
-      const value = Reflect.get(target, name, target) as unknown;
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
+class WideController implements RateController {
+  readonly #real: MediaController = new MediaController({ startBitrateBps: 100e6 });
+  readonly #window: { readonly bytes: number };
+  readonly pacingRateBps = RATE_BPS;
+  readonly targetRateBps = RATE_BPS;
+  readonly capacityBps = RATE_BPS;
+  readonly randomLossRatio = 0;
+  readonly lossRatio = 0;
+  readonly queueDelayUs = 0;
+  readonly probeBytesWanted = 0;
+  readonly state = 'wide';
+
+  constructor(window: { readonly bytes: number }) {
+    this.#window = window;
+  }
+
+  get congestionWindowBytes(): number {
+    return this.#window.bytes;
+  }
+
+  onPacketSent(now: Micros, sizeBytes: number): void {
+    this.#real.onPacketSent(now, sizeBytes);
+  }
+
+  onPacketAcked(packet: AckedPacket): void {
+    this.#real.onPacketAcked(packet);
+  }
+
+  onPacketLost(packetNumber: number, sizeBytes: number, sentAtUs: Micros): void {
+    this.#real.onPacketLost(packetNumber, sizeBytes, sentAtUs);
+  }
+
+  onSpuriousLoss(): void {
+    this.#real.onSpuriousLoss();
+  }
+
+  onAckEnd(now: Micros, rtt: RttView): void {
+    this.#real.onAckEnd(now, rtt);
+  }
+
+  onProbeTimeout(now: Micros, count: number): void {
+    this.#real.onProbeTimeout(now, count);
+  }
+
+  onMediaDemand(bps: number, now: Micros): void {
+    this.#real.onMediaDemand(bps, now);
+  }
+
+  setMaxRate(): void {}
+
+  onPathChange(now: Micros): void {
+    this.#real.onPathChange(now);
+  }
 }
 
 /** Both ends, after the handshake. The application is the caller's. */
@@ -41,8 +88,12 @@ export class Ends {
     const common = {
       originalId: Uint8Array.of(9, 9, 9, 9, 9, 9, 9, 9),
       path: 0,
-      parameters: localParameters({ maxTracks: Math.max(16, trackCount), maxData: 2 ** 40, maxStreamData: 2 ** 40 }),
-      crypto: plainCrypto,
+      parameters: localParameters({
+        maxTracks: Math.max(16, trackCount),
+        maxData: 2 ** 40,
+        maxStreamData: 2 ** 40,
+      }),
+      crypto: noCrypto,
       codec,
       handshakeTimeoutUs: 10_000 * MILLISECOND,
       keepAliveUs: 15_000 * MILLISECOND,
@@ -57,7 +108,7 @@ export class Ends {
       localId,
       remoteId: common.originalId,
       random: random.fork(),
-      controller: () => controllerWith(this.window),
+      controller: () => new WideController(this.window),
       handshake: new PlainHandshake({ isServer: false }),
     });
     this.server = new Connection({
@@ -85,7 +136,11 @@ export class Ends {
   /** Hands over everything that `from` may send now; returns how many datagrams. */
   transfer(from: Connection, to: Connection): number {
     let count = 0;
-    for (let size = from.pollTransmit(this.#out, this.now); size > 0; size = from.pollTransmit(this.#out, this.now)) {
+    for (
+      let size = from.pollTransmit(this.#out, this.now);
+      size > 0;
+      size = from.pollTransmit(this.#out, this.now)
+    ) {
       // The receiver keeps views of what it gets.
       to.handleDatagram(this.#out.slice(0, size), 0, this.now);
       this.events(to);

@@ -26,7 +26,10 @@ export interface Cost {
   readonly bytes: number;
 }
 
-export type Message = Cost | { readonly type: 'listening'; readonly port: number } | { readonly type: 'progress'; readonly bytes: number };
+export type Message =
+  | Cost
+  | { readonly type: 'listening'; readonly port: number }
+  | { readonly type: 'progress'; readonly bytes: number };
 
 const PASSPHRASE = 'throughput bench';
 const SAMPLE_MS = 50;

@@ -40,7 +40,9 @@ function start(role: 'receive' | 'send', task: Task, onMessage: (message: Messag
 
 function exited(child: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
-    child.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`an end failed with exit code ${code}`))));
+    child.once('exit', (code) =>
+      code === 0 ? resolve() : reject(new Error(`an end failed with exit code ${code}`)),
+    );
   });
 }
 
@@ -104,7 +106,8 @@ const bytes = Number(values.bytes);
 const seed = Number(values.seed);
 const hash = expectedHash(bytes, seed);
 const { engine } = bestCrypto();
-if (engine !== 'sodium-native') console.error('sodium-native does not load here: the first run uses node:crypto too');
+if (engine !== 'sodium-native')
+  console.error('sodium-native does not load here: the first run uses node:crypto too');
 const best = await transfer({ aead: 'auto', bytes, seed }, hash);
 report(engine, best);
 const nodeCrypto = await transfer({ aead: 'node', bytes, seed }, hash);
@@ -113,5 +116,7 @@ if (values.json !== undefined) {
   writeFileSync(values.json, `${JSON.stringify({ engine, bytes, ...best, nodeCrypto }, undefined, 2)}\n`);
 }
 const isFast = best.mbps >= MBPS_MIN && best.rssGrowthBytes < RSS_GROWTH_MAX;
-console.log(`required: ${MBPS_MIN} Mbit/s, rss growth under ${RSS_GROWTH_MAX / 1e6} MB: ${isFast ? 'met' : 'NOT MET'}`);
+console.log(
+  `required: ${MBPS_MIN} Mbit/s, rss growth under ${RSS_GROWTH_MAX / 1e6} MB: ${isFast ? 'met' : 'NOT MET'}`,
+);
 process.exitCode = isFast && best.isHashRight && nodeCrypto.isHashRight ? 0 : 1;

@@ -18,6 +18,8 @@ export interface TrackKey {
 const INTERRUPTED_CODE = 1;
 /** Live media settles within its latency; this much more is for the path. */
 const SETTLE_EXTRA_MS = 2_000;
+/** A receiver that stops a file says why when it closes, which follows at once. */
+const REASON_WAIT_MS = 1_000;
 
 /** One receiver. */
 export class Peer {
@@ -25,6 +27,8 @@ export class Peer {
   readonly statsPeer: StatsPeer;
   readonly #options: (key: TrackKey) => TrackOptions;
   readonly #tracks: Map<number, OutgoingTrack> = new Map();
+  /** The receiver wants no more of a track. */
+  #isStopped = false;
 
   constructor(connection: Connection, options: (key: TrackKey) => TrackOptions) {
     this.connection = connection;
@@ -45,6 +49,9 @@ export class Peer {
     const known = this.#tracks.get(id);
     if (known !== undefined) return known;
     const track = this.connection.createTrack(this.#options(key));
+    track.addEventListener('stopped', () => {
+      this.#isStopped = true;
+    });
     this.#tracks.set(id, track);
     return track;
   }
@@ -69,10 +76,23 @@ export class Peer {
       await connection.close({ closeCode: INTERRUPTED_CODE, reason: 'the sender was interrupted' });
       return;
     }
+    if (this.#isStopped && isReliable) await this.#failStopped();
     const settled = Promise.all([...this.#tracks.values()].map((track) => track.end()));
     const over = connection.closed.catch(() => {});
     await Promise.race([settled, over, ...(isReliable ? [] : [delay(latencyMs + SETTLE_EXTRA_MS)])]);
+    if (this.#isStopped && isReliable) await this.#failStopped();
     await connection.close({ closeCode: 0, reason: 'end of media' });
+  }
+
+  /** A file was not taken to its end. Rejects with the receiver's reason, or without one if it gives none. */
+  async #failStopped(): Promise<never> {
+    const { connection } = this;
+    await Promise.race([connection.closed, delay(REASON_WAIT_MS)]);
+    await connection.close({ closeCode: INTERRUPTED_CODE, reason: 'the receiver stopped' });
+    throw new TransportError(
+      'ERR_MILLRACE_STREAM_STOPPED',
+      'the receiver stopped before the end of the media; see what it says',
+    );
   }
 }
 

@@ -96,8 +96,10 @@ async function runCalls(
       if (await serve(connection)) return;
       if (options.reconnect !== true) return;
     } catch (error) {
-      if (signal.aborted) return;
-      const isFatal = error instanceof TransportError ? FATAL.includes(error.code) : true;
+      const code = error instanceof TransportError ? error.code : undefined;
+      if (signal.aborted && code === 'ERR_MILLRACE_ABORTED') return;
+      // A connection that failed while the session was ending has failed all the same: a file may not have arrived.
+      const isFatal = signal.aborted || code === undefined || FATAL.includes(code);
       if (isFatal || options.reconnect !== true) throw error;
       plan.note(`${describeError(error, false)}; calling again in ${pauseMs} ms`);
     }

@@ -137,6 +137,11 @@ export class Connection implements Protocol<ConnectionEvent> {
     return this.#state.path.maxPayloadBytes;
   }
 
+  /** Size of a full datagram now. */
+  get datagramBytes(): number {
+    return this.#state.path.datagramBytes;
+  }
+
   /** Server: gives TLS to a caller whose `incoming` event was seen. */
   attachHandshake(handshake: Handshake, now: Micros): void {
     this.#lifecycle.attachHandshake(handshake, now);

@@ -7,6 +7,7 @@ import { type Micros, NEVER, type PathId } from '../base/protocol.ts';
 import type { Connection } from '../connection/connection.ts';
 import type { ConnectionEvent } from '../connection/events.ts';
 import { type DialOptions, Endpoint, type SharedOptions } from '../endpoint.ts';
+import { SEGMENT_BYTES, SEGMENTS_MAX } from './fast-socket.ts';
 import { debug } from './log.ts';
 import { type SocketOptions, UdpSocket } from './socket.ts';
 
@@ -14,6 +15,8 @@ import { type SocketOptions, UdpSocket } from './socket.ts';
 const SLOT_BYTES = 2048;
 /** Datagrams of one connection before the next one has its turn. */
 const BATCH = 64;
+/** Room for a full batch and one datagram more. */
+const BATCH_BYTES = 65_536;
 /** A timer is never set beyond this: setTimeout overflows at 2^31 ms. */
 const TIMER_MS_MAX = 3_600_000;
 
@@ -37,6 +40,8 @@ export class Driver {
   readonly #dirty: Set<Connection> = new Set();
   readonly #slots: Buffer[] = [];
   #slotAt = 0;
+  readonly #batches: Buffer[] = [];
+  #batchAt = 0;
   #timer: NodeJS.Timeout | undefined;
   #timerAtUs: Micros = NEVER;
   #isFlushScheduled = false;
@@ -72,6 +77,9 @@ export class Driver {
       },
       onError: (error) => debug(`socket error: ${error.message}`),
     });
+    if (driver.#socket.canBatch) {
+      for (let i = 0; i < UdpSocket.batches; i++) driver.#batches.push(Buffer.allocUnsafeSlow(BATCH_BYTES));
+    }
     return driver;
   }
 
@@ -129,9 +137,37 @@ export class Driver {
     for (let event = connection.pollEvent(); event !== undefined; event = connection.pollEvent()) {
       handler?.onEvent(event, now);
     }
-    const isPaused = !this.#transmit(connection, now);
+    const isBatched = this.#socket.canBatch && connection.datagramBytes === SEGMENT_BYTES;
+    const isPaused = !(isBatched ? this.#transmitBatched(connection, now) : this.#transmit(connection, now));
     this.#deadlines.set(connection.slot, isPaused ? now + 1000 : connection.pollTimeout());
     if (connection.isDrained) this.#forget(connection);
+  }
+
+  /**
+   * As `#transmit`, many datagrams per system call: full ones gather until one is not full, or the batch is. Only for
+   * connections whose full datagrams have the size that the kernel cuts at.
+   */
+  #transmitBatched(connection: Connection, now: Micros): boolean {
+    let sent = 0;
+    while (sent < BATCH) {
+      if (this.#socket.isBatchFull) return false;
+      const slab = this.#batches[this.#batchAt] as Buffer;
+      let filled = 0;
+      let size = SEGMENT_BYTES;
+      while (size === SEGMENT_BYTES && filled < SEGMENTS_MAX * SEGMENT_BYTES) {
+        size = connection.pollTransmit(filled === 0 ? slab : slab.subarray(filled), now);
+        filled += size;
+        sent++;
+      }
+      if (filled === 0) return true;
+      this.#batchAt = (this.#batchAt + 1) % this.#batches.length;
+      if (filled <= SEGMENT_BYTES) this.#socket.send(slab, filled, connection.path);
+      else this.#socket.sendBatch(slab, filled, connection.path);
+      if (size === 0) return true;
+    }
+    this.#dirty.add(connection);
+    this.#scheduleFlush();
+    return true;
   }
 
   /** Sends what the connection has. False when the kernel's buffer is full: the rest waits a millisecond. */

@@ -5,6 +5,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { TransportError } from '../base/errors.ts';
 import type { PathId } from '../base/protocol.ts';
+import { openFastSocket } from './fast-socket.ts';
 import { FaultInjector, type FaultOptions } from './faults.ts';
 import { log } from './log.ts';
 import { type Address, CONNECTED_PATH, PathTable } from './paths.ts';
@@ -13,6 +14,8 @@ import { type Address, CONNECTED_PATH, PathTable } from './paths.ts';
 const SOCKET_BUFFER_BYTES = 4_194_304;
 /** Datagrams that wait in libuv because the kernel's buffer is full; beyond it the driver pauses. */
 const SEND_QUEUE_MAX = 192;
+/** Batches under way: 1 MiB. */
+const BATCHES_MAX = 16;
 
 export interface SocketOptions {
   /** Address to bind; undefined: any. */
@@ -42,6 +45,8 @@ export class UdpSocket {
   readonly #faults: FaultInjector | undefined;
   readonly #isConnected: boolean;
   #isClosed = false;
+  /** The kernel cuts a large send into datagrams of `SEGMENT_BYTES`. */
+  canBatch = false;
 
   private constructor(options: SocketOptions) {
     this.#faults = options.faults === undefined ? undefined : new FaultInjector(options.faults);
@@ -58,6 +63,10 @@ export class UdpSocket {
   static async open(options: SocketOptions, events: SocketEvents): Promise<UdpSocket> {
     const udp = new UdpSocket(options);
     const socket = udp.#socket;
+    // Faults befall single datagrams, so they are sent singly.
+    const fd =
+      options.faults === undefined ? openFastSocket(options.family, options.host, options.port) : undefined;
+    udp.canBatch = fd !== undefined;
     try {
       await new Promise<void>((resolve, reject) => {
         socket.once('error', reject);
@@ -65,10 +74,9 @@ export class UdpSocket {
           if (options.remote === undefined) resolve();
           else socket.connect(options.remote.port, options.remote.host, resolve);
         };
-        socket.bind(
-          { port: options.port, ...(options.host === undefined ? {} : { address: options.host }) },
-          bound,
-        );
+        const { port, host } = options;
+        if (fd !== undefined) socket.bind({ fd }, bound);
+        else socket.bind({ port, ...(host === undefined ? {} : { address: host }) }, bound);
       });
     } catch (error) {
       socket.close();
@@ -118,6 +126,26 @@ export class UdpSocket {
     }
     const address = this.paths.addressOf(path);
     if (address !== undefined) this.#socket.send(slot, 0, size, address.port, address.host);
+  }
+
+  /** True while too many batches wait in libuv: their buffers are still in use. */
+  get isBatchFull(): boolean {
+    return this.#socket.getSendQueueCount() >= BATCHES_MAX - 2;
+  }
+
+  /** How many buffers for batches a caller takes in turn. */
+  static readonly batches: number = BATCHES_MAX;
+
+  /** Sends `slab[0, size)` as datagrams of `SEGMENT_BYTES`, the last one what is left. */
+  sendBatch(slab: Buffer, size: number, path: PathId): void {
+    if (this.#isClosed) return;
+    const onSent = (error: Error | null): void => {
+      // An interface that cannot segment: what was in the batch is lost like any other datagram, and it was the last.
+      if (error !== null) this.canBatch = false;
+    };
+    const address = this.paths.addressOf(path);
+    if (this.#isConnected) this.#socket.send(slab, 0, size, onSent);
+    else if (address !== undefined) this.#socket.send(slab, 0, size, address.port, address.host, onSent);
   }
 
   close(): void {

@@ -10,6 +10,10 @@ const SENT_BUCKETS = 128;
 /** Losses are kept for 2 s. */
 const LOSS_BUCKETS = 40;
 
+/** Media below this share of proven capacity are not slowed to find out whose loss it is. */
+const FAR_BELOW = 0.7;
+const FAR_BELOW_WINDOW_US: Micros = 500_000;
+
 /** Bytes sent over time. */
 export class SendHistory {
   readonly #bytes: Float64Array = new Float64Array(SENT_BUCKETS);
@@ -25,6 +29,11 @@ export class SendHistory {
     }
     const at = this.#bucket % SENT_BUCKETS;
     this.#bytes[at] = (this.#bytes[at] as number) + sizeBytes;
+  }
+
+  /** True when the last half second used much less than this capacity: its loss is not its own doing, nor worth an audit. */
+  isFarBelow(capacityBps: number, now: Micros): boolean {
+    return this.rate(now - FAR_BELOW_WINDOW_US, now) < FAR_BELOW * capacityBps;
   }
 
   /** Mean rate sent in [fromUs, toUs), bits per second, to the nearest 50 ms; at most 6 s back. */

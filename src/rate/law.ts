@@ -17,8 +17,6 @@ export const Law = {
   /** Loss above which the rate stays near what arrives. */
   LOSS_GUARD: 0.08,
   GUARD: 1.18,
-  /** Media below this share of proven capacity are not slowed to find out whose loss it is. */
-  FAR_BELOW: 0.7,
   /** Sent so many times what is delivered: more than random loss explains. */
   PRESSED: 1.2,
   /** Probe timeouts in a row that make an outage. */

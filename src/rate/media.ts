@@ -14,7 +14,14 @@ import { DelayFilter } from './delay.ts';
 import { DeliveryRate } from './delivery.ts';
 import { LossHistory, RecentMax, SendHistory } from './history.ts';
 import { Law } from './law.ts';
-import { drainPart, growthPerSecond, isQueueExcessive, queueTargetUs, steer } from './queue-law.ts';
+import {
+  drainPart,
+  growthPerSecond,
+  isNearCut,
+  isQueueExcessive,
+  queueTargetUs,
+  steer,
+} from './queue-law.ts';
 import { StartRounds } from './start-rounds.ts';
 
 const START = 0;
@@ -267,11 +274,12 @@ export class MediaController implements RateController {
         this.capacityBps += (sustained - this.capacityBps) * Math.min(1, dt / Law.CAPACITY_SECONDS);
       }
     } else if (this.capacityBps < 1.3 * sustained + 20_000) {
-      const isNear = this.capacityBps > 0.9 * this.#cutBps && now - this.#cutAtUs < 10 * SECOND;
+      const isNear = isNearCut(this.capacityBps / this.#cutBps, now - this.#cutAtUs, this.#smoothedRttUs);
       const excess = this.#losses.ratio - this.#audit.randomLossRatio;
       // Where no queue warns, growth near the limit is slow: every step beyond it is loss.
       const isBulk = !this.#delivery.isAppLimited && !this.#audit.isRunning && !(isNear && this.#isShallow);
-      this.capacityBps *= 1 + growthPerSecond(queue, target, excess, isBulk, isNear) * dt;
+      this.capacityBps *=
+        1 + growthPerSecond(queue, target, excess, isBulk, isNear, this.#smoothedRttUs) * dt;
     }
     this.capacityBps = this.#clamp(this.capacityBps);
     if (isDipping) {
@@ -352,7 +360,7 @@ export class MediaController implements RateController {
       if (
         this.#state === RUN &&
         !Number.isNaN(long) &&
-        !this.#isFarBelow(now) &&
+        !this.#sent.isFarBelow(this.capacityBps, now) &&
         audit.isDue(this.#losses, now)
       ) {
         this.#probe.postpone(now);
@@ -370,15 +378,14 @@ export class MediaController implements RateController {
     this.#probe.postpone(now);
   }
 
-  /** The application asks for much less than the path has carried: its loss is not its own doing, and it is not slowed. */
-  #isFarBelow(now: Micros): boolean {
-    return this.#sent.rate(now - SECOND / 2, now) < Law.FAR_BELOW * this.capacityBps;
-  }
-
   /** What no law may exceed: heavy loss, a running audit, the bounds. */
   #limit(now: Micros): void {
     const loss = this.#losses.ratio;
-    if (loss > Law.LOSS_GUARD && this.#state !== START && !(loss < Law.LOSS_STOP && this.#isFarBelow(now))) {
+    if (
+      loss > Law.LOSS_GUARD &&
+      this.#state !== START &&
+      !(loss < Law.LOSS_STOP && this.#sent.isFarBelow(this.capacityBps, now))
+    ) {
       const guard = Law.GUARD * this.#delivered.bps;
       this.capacityBps = Math.min(this.capacityBps, guard);
       this.targetRateBps = Math.min(this.targetRateBps, guard);

@@ -23,6 +23,9 @@ const GROWTH_NEAR = 0.04;
  * been a busy host's doing.
  */
 const OPEN_GROWTH = 1;
+/** On short paths the limit shows sooner: growth in 50 ms worth of round trips, up to this. */
+const OPEN_GROWTH_MAX = 3;
+const OPEN_RTT_US: Micros = 50 * MILLISECOND;
 const OPEN_GROWTH_NEAR = 0.25;
 const OPEN_QUEUE = 0.2;
 /** Loss beyond the random kind at which a path no longer counts as open. */
@@ -65,8 +68,26 @@ export function growthPerSecond(
   excessLoss: number,
   isBulk: boolean,
   isNear: boolean,
+  smoothedRttUs: Micros,
 ): number {
   const isFast = isBulk && excessLoss <= OPEN_LOSS_MAX && queueUs < OPEN_QUEUE * targetUs;
-  const growth = isFast ? (isNear ? OPEN_GROWTH_NEAR : OPEN_GROWTH) : isNear ? GROWTH_NEAR : GROWTH;
+  const open = Math.max(OPEN_GROWTH, Math.min(OPEN_GROWTH_MAX, OPEN_RTT_US / Math.max(1, smoothedRttUs)));
+  const growth = isFast ? (isNear ? OPEN_GROWTH_NEAR : open) : isNear ? GROWTH_NEAR : GROWTH;
   return growth * Math.max(0, 1 - queueUs / (0.6 * targetUs));
+}
+
+/** Below this round trip a limit shows within a few control steps. */
+const SHORT_PATH_US: Micros = 20 * MILLISECOND;
+/** A cut is remembered so long. */
+const CUT_MEMORY_US: Micros = 10_000 * MILLISECOND;
+
+/**
+ * True while the estimate is near, or beyond, where a limit was met lately. Well beyond it on a short path, where the
+ * limit would show at once, that limit was a busy host's and not the path's.
+ *
+ * @param part Capacity now as a part of that at the cut; Infinity before the first.
+ */
+export function isNearCut(part: number, sinceUs: Micros, smoothedRttUs: Micros): boolean {
+  const isPassed = smoothedRttUs < SHORT_PATH_US && part > 1.2;
+  return part > 0.9 && !isPassed && sinceUs < CUT_MEMORY_US;
 }

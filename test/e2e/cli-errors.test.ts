@@ -4,9 +4,17 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import * as certificates from '../helpers/certificates.ts';
+import { ca, server, untrusted } from '../helpers/certificates.ts';
 import { root } from '../helpers/checkout.ts';
-import { buildCli, type Ended, endPrograms, errorLines, millrace, type Program, portOf } from '../helpers/cli.ts';
+import {
+  buildCli,
+  type Ended,
+  endPrograms,
+  errorLines,
+  millrace,
+  type Program,
+  portOf,
+} from '../helpers/cli.ts';
 
 const CLIP = `file:${join(root, 'demo/media/clip.mpegts')}`;
 let folder: string;
@@ -15,11 +23,11 @@ const sockets: Socket[] = [];
 beforeAll(async () => {
   await buildCli();
   folder = mkdtempSync(join(tmpdir(), 'millrace-errors-'));
-  for (const name of ['server', 'untrusted'] as const) {
-    writeFileSync(join(folder, `${name}.cert`), certificates[name].cert);
-    writeFileSync(join(folder, `${name}.key`), certificates[name].key);
+  for (const [name, { cert, key }] of Object.entries({ server, untrusted })) {
+    writeFileSync(join(folder, `${name}.cert`), cert);
+    writeFileSync(join(folder, `${name}.key`), key);
   }
-  writeFileSync(join(folder, 'ca.cert'), certificates.ca);
+  writeFileSync(join(folder, 'ca.cert'), ca);
   writeFileSync(join(folder, 'wrong.txt'), 'another passphrase\n');
 }, 120_000);
 afterEach(async () => {
@@ -33,7 +41,10 @@ function file(name: string): string {
 }
 
 /** A receiver that listens, and a certificate instead of the passphrase if there are options for one. */
-async function listening(out: string, options: readonly string[] = []): Promise<{ receiver: Program; uri: string }> {
+async function listening(
+  out: string,
+  options: readonly string[] = [],
+): Promise<{ receiver: Program; uri: string }> {
   const env = options.includes('--cert') ? {} : undefined;
   const receiver = millrace(['receive', 'millrace://:0/live', out, ...options], env);
   return { receiver, uri: `millrace://127.0.0.1:${await portOf(receiver)}/live` };
@@ -63,7 +74,12 @@ function expectOneLine(ended: Ended, exitCode: number, code: RegExp, text: RegEx
 }
 
 /** A sender with the right credentials still gets its media through. */
-async function expectStillServing(receiver: Program, uri: string, options: readonly string[], env?: Record<string, string>): Promise<void> {
+async function expectStillServing(
+  receiver: Program,
+  uri: string,
+  options: readonly string[],
+  env?: Record<string, string>,
+): Promise<void> {
   const sender = millrace(['send', '--pace', 'off', CLIP, uri, ...options], env);
   const [sent, received] = await Promise.all([sender.end(), receiver.end()]);
   expect([sent.code, received.code], sent.stderr + received.stderr).toEqual([0, 0]);
@@ -81,8 +97,18 @@ describe('credentials', () => {
   });
 
   it('a passphrase against a certificate is named, and the listener goes on', async () => {
-    const { receiver, uri } = await listening(`file:${file('cert.out')}`, ['--cert', file('server.cert'), '--key', file('server.key')]);
-    expectOneLine(await millrace(['send', CLIP, uri]).end(), 1, /ERR_MILLRACE_(PASSPHRASE|CERTIFICATE)/, /certificate|credentials/);
+    const { receiver, uri } = await listening(`file:${file('cert.out')}`, [
+      '--cert',
+      file('server.cert'),
+      '--key',
+      file('server.key'),
+    ]);
+    expectOneLine(
+      await millrace(['send', CLIP, uri]).end(),
+      1,
+      /ERR_MILLRACE_(PASSPHRASE|CERTIFICATE)/,
+      /certificate|credentials/,
+    );
     await expectStillServing(receiver, uri, ['--ca', file('ca.cert')], {});
   });
 
@@ -94,7 +120,12 @@ describe('credentials', () => {
   });
 
   it('a certificate that the caller does not trust is named', async () => {
-    const { uri } = await listening(`file:${file('untrusted.out')}`, ['--cert', file('untrusted.cert'), '--key', file('untrusted.key')]);
+    const { uri } = await listening(`file:${file('untrusted.out')}`, [
+      '--cert',
+      file('untrusted.cert'),
+      '--key',
+      file('untrusted.key'),
+    ]);
     const ended = await millrace(['send', CLIP, uri, '--ca', file('ca.cert')], {}).end();
     expectOneLine(ended, 1, /ERR_MILLRACE_CERTIFICATE/, /certificate/);
   });
@@ -195,7 +226,12 @@ describe('inputs and outputs', () => {
 
   it('an input that is a folder is named', async () => {
     const { uri } = await listening(`file:${file('input.out')}`);
-    expectOneLine(await millrace(['send', `file:${folder}`, uri]).end(), 1, /ERR_MILLRACE_IO/, /millrace-errors-/);
+    expectOneLine(
+      await millrace(['send', `file:${folder}`, uri]).end(),
+      1,
+      /ERR_MILLRACE_IO/,
+      /millrace-errors-/,
+    );
   });
 
   it('an output that cannot be written is named at the receiver, and the sender learns that it failed', async () => {

@@ -22,7 +22,13 @@ function u32(frame: Uint8Array): Buffer {
   return Buffer.concat([head, frame]);
 }
 
-function record(frame: Uint8Array, track: number, flags: number, timestampUs: number, sequence: number): Buffer {
+function record(
+  frame: Uint8Array,
+  track: number,
+  flags: number,
+  timestampUs: number,
+  sequence: number,
+): Buffer {
   const head = Buffer.alloc(24);
   head.writeUInt32BE(frame.length);
   head[4] = track;

@@ -12,7 +12,10 @@ async function call(listener: 'send' | 'receive'): Promise<{ sender: Program; re
   if (listener === 'receive') {
     const receiver = millrace(['receive', 'millrace://:0', 'test:', ...json]);
     const sender = millrace(['send', source, `millrace://127.0.0.1:${await portOf(receiver)}`, ...json]);
-    await Promise.all([sender.says(/"framesSent":[1-9]/), receiver.says(/"framesSent"|"framesOnTime":[1-9]/)]);
+    await Promise.all([
+      sender.says(/"framesSent":[1-9]/),
+      receiver.says(/"framesSent"|"framesOnTime":[1-9]/),
+    ]);
     return { sender, receiver };
   }
   const sender = millrace(['send', source, 'millrace://:0', ...json]);

@@ -10,7 +10,8 @@ const CLIP = join(root, 'demo/media/clip.mpegts');
 const SECONDS = 6;
 const FPS = 30;
 /** What ffmpeg says, at its most talkative, when something was lost or damaged. */
-const DAMAGE = /^.*(?:continuity check failed|corrupt|error while decoding|concealing|non-existing|invalid (?:data|nal)|missing reference|no frame!).*$/gim;
+const DAMAGE =
+  /^.*(?:continuity check failed|corrupt|error while decoding|concealing|non-existing|invalid (?:data|nal)|missing reference|no frame!).*$/gim;
 
 const hasFfmpeg = spawnSync('ffmpeg', ['-version']).status === 0;
 // Under CI it is installed, so that its absence is a failure there.
@@ -38,7 +39,15 @@ describe.skipIf(!canRun)(NAME, () => {
     const [udpIn, udpOut] = [await freePort(), await freePort()];
     const player = new Program('ffmpeg', [
       ...['-nostdin', '-hide_banner', '-loglevel', 'debug', '-progress', 'pipe:1', '-f', 'mpegts'],
-      ...['-i', `udp://127.0.0.1:${udpOut}?buffer_size=4194304&fifo_size=100000&timeout=5000000`, '-map', '0', '-f', 'null', '-'],
+      ...[
+        '-i',
+        `udp://127.0.0.1:${udpOut}?buffer_size=4194304&fifo_size=100000&timeout=5000000`,
+        '-map',
+        '0',
+        '-f',
+        'null',
+        '-',
+      ],
     ]);
     const receiver = millrace([
       ...['receive', 'millrace://:0/live', `udp://127.0.0.1:${udpOut}`],
@@ -50,7 +59,20 @@ describe.skipIf(!canRun)(NAME, () => {
     ]);
     await Promise.all([sender.says(/^READY /m), receiver.says(/^READY /m)]);
     const camera = new Program('ffmpeg', [
-      ...['-nostdin', '-loglevel', 'error', '-re', '-i', CLIP, '-t', `${SECONDS}`, '-c', 'copy', '-f', 'mpegts'],
+      ...[
+        '-nostdin',
+        '-loglevel',
+        'error',
+        '-re',
+        '-i',
+        CLIP,
+        '-t',
+        `${SECONDS}`,
+        '-c',
+        'copy',
+        '-f',
+        'mpegts',
+      ],
       `udp://127.0.0.1:${udpIn}?pkt_size=1316`,
     ]);
     const filmed = await camera.end();

@@ -2,12 +2,12 @@
  * A live call between two endpoints, driven by hand in virtual time, with the real AEAD; and whatever attacks them:
  * datagrams from anywhere, and callers with the right keys who send damaged frames. Nothing here may throw.
  */
-import { type Micros, MILLISECOND, NEVER, SECOND } from '../../src/base/protocol.ts';
+import { MILLISECOND, type Micros, NEVER, SECOND } from '../../src/base/protocol.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import type { Connection } from '../../src/connection/connection.ts';
 import { localParameters } from '../../src/connection/options.ts';
-import type { CryptoProvider, PacketProtection } from '../../src/crypto/protection.ts';
 import { PlainHandshake } from '../../src/crypto/plain-handshake.ts';
+import type { CryptoProvider, PacketProtection } from '../../src/crypto/protection.ts';
 import { Endpoint, type SharedOptions } from '../../src/endpoint.ts';
 import { codec } from '../../src/fec/kernel.ts';
 import { bestCrypto } from '../../src/node/seal.ts';
@@ -42,7 +42,10 @@ class Side {
   #now: Micros = 0;
 
   constructor(shared: SharedOptions, accepts: boolean) {
-    this.endpoint = new Endpoint(shared, accepts ? (connection) => void this.connections.add(connection) : undefined);
+    this.endpoint = new Endpoint(
+      shared,
+      accepts ? (connection) => void this.connections.add(connection) : undefined,
+    );
   }
 
   feed(bytes: Uint8Array, path: number, now: Micros): void {
@@ -59,7 +62,11 @@ class Side {
       }
       this.onEvent(connection, event.type, now);
     }
-    for (let size = connection.pollTransmit(this.#out, now); size > 0; size = connection.pollTransmit(this.#out, now)) {
+    for (
+      let size = connection.pollTransmit(this.#out, now);
+      size > 0;
+      size = connection.pollTransmit(this.#out, now)
+    ) {
       this.onSent(this.#out.slice(0, size), connection.path, now);
     }
     if (!connection.isDrained) return;
@@ -136,7 +143,10 @@ export class FuzzedCall {
       this.#server.inbox.push({ bytes, path, atUs: now + DELAY_US });
     };
     this.#server.onEvent = (connection, type) => this.#onServerEvent(connection, type);
-    this.#caller = this.#client.endpoint.dial({ handshake: new PlainHandshake({ isServer: false }), path: CALLER_PATH }, 0);
+    this.#caller = this.#client.endpoint.dial(
+      { handshake: new PlainHandshake({ isServer: false }), path: CALLER_PATH },
+      0,
+    );
     this.#client.connections.add(this.#caller);
     this.#client.drive(this.#caller, 0);
     // The call stands before the attack begins.
@@ -206,7 +216,9 @@ export class FuzzedCall {
     const { streams, tracks } = caller;
     if (this.#random.unit() < 0.2) streams.open('bidirectional')?.write(this.#mutator.bytes(500));
     if (this.#random.unit() < 0.2) {
-      tracks.openLive({ kind: 'audio', latencyUs: LATENCY_US })?.send(this.#mutator.bytes(3000), { timestampUs: 0, keyFrame: false, discardable: false }, this.#now);
+      tracks
+        .openLive({ kind: 'audio', latencyUs: LATENCY_US })
+        ?.send(this.#mutator.bytes(3000), { timestampUs: 0, keyFrame: false, discardable: false }, this.#now);
     }
     this.#hostile.drive(caller, this.#now);
   }
@@ -223,7 +235,11 @@ export class FuzzedCall {
     if (now >= this.#nextFrameUs && this.#track !== undefined) {
       this.#nextFrameUs += FRAME_INTERVAL_US;
       const isKey = this.#framesSent++ % 60 === 0;
-      this.#track.send(this.#mutator.bytes(FRAME_BYTES), { timestampUs: now, keyFrame: isKey, discardable: false }, now);
+      this.#track.send(
+        this.#mutator.bytes(FRAME_BYTES),
+        { timestampUs: now, keyFrame: isKey, discardable: false },
+        now,
+      );
       this.#caller.onMediaQueued(this.#track, now);
       this.#client.drive(this.#caller, now);
     }

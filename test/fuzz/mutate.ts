@@ -87,7 +87,10 @@ export class Mutator {
     const tail = this.#below(second.length + 1);
     const bytes = new Uint8Array(Math.min(SIZE_MAX, head + second.length - tail));
     bytes.set(first.subarray(0, Math.min(head, bytes.length)));
-    bytes.set(second.subarray(tail, tail + bytes.length - Math.min(head, bytes.length)), Math.min(head, bytes.length));
+    bytes.set(
+      second.subarray(tail, tail + bytes.length - Math.min(head, bytes.length)),
+      Math.min(head, bytes.length),
+    );
     return bytes;
   }
 
@@ -105,7 +108,14 @@ export class Mutator {
   #longHeader(): Uint8Array {
     const bytes = this.bytes(this.#below(2) === 0 ? DATAGRAM_BYTES_MIN : this.#below(SIZE_MAX));
     const version = [0x6d720001, 0x6d720002, 0, 1, 0xfaceb00c][this.#below(5)] as number;
-    const head = [0xc0 | this.#below(64), version >>> 24, version >>> 16, version >>> 8, version, this.#below(24)];
+    const head = [
+      0xc0 | this.#below(64),
+      version >>> 24,
+      version >>> 16,
+      version >>> 8,
+      version,
+      this.#below(24),
+    ];
     bytes.set(head.slice(0, bytes.length).map((byte) => byte & 255));
     return bytes;
   }
@@ -115,12 +125,19 @@ export class Mutator {
     const out = new Uint8Array(DATAGRAM_BYTES_MIN);
     const dcid = this.bytes(8 + this.#below(13));
     const writer = new Writer().reset(out, 0, DATAGRAM_BYTES_MIN - TAG_BYTES);
-    const lengthAt = writeInitialHeader(writer, dcid, this.bytes(8), this.bytes(this.#below(4)), this.#below(3));
+    const lengthAt = writeInitialHeader(
+      writer,
+      dcid,
+      this.bytes(8),
+      this.bytes(this.#below(4)),
+      this.#below(3),
+    );
     const payloadStart = writer.at;
     patchLength(out, lengthAt, DATAGRAM_BYTES_MIN - lengthAt - 2);
     const garbage = this.bytes(this.#below(200));
     // Mostly frames that an Initial packet may hold, so that their fields are read too.
-    if (garbage.length > 0 && this.#below(4) > 0) garbage[0] = [0x01, 0x02, 0x06, 0x20, 0x1c, 0x1d][this.#below(6)] as number;
+    if (garbage.length > 0 && this.#below(4) > 0)
+      garbage[0] = [0x01, 0x02, 0x06, 0x20, 0x1c, 0x1d][this.#below(6)] as number;
     out.set(garbage, payloadStart);
     const { client } = this.#crypto.initialSecrets(dcid);
     const packetNumber = readNumber(out, payloadStart);

@@ -15,6 +15,8 @@ const colors = process.stdout.isTTY ? 'force' : 'off';
 const steps = [
   { name: 'biome', run: () => tool('biome', 'ci', '--error-on-warnings', `--colors=${colors}`) },
   { name: 'types', run: () => tool('tsc', '-p', '.') },
+  // The embedded kernel is what wasm/assembly compiles to, byte for byte.
+  { name: 'wasm', run: () => command(process.execPath, 'wasm/build.mjs', '--check') },
   { name: 'build', run: () => command(process.execPath, 'scripts/build.mjs') },
   { name: 'knip', run: () => tool('knip') },
   { name: 'architecture', run: () => tool('vitest', 'run', 'test/architecture.test.ts') },

@@ -1,6 +1,6 @@
 /**
  * Framing: how media frames are cut from a byte stream and how they are written to one. Parsers are incremental:
- * however the bytes are split into chunks, the same media frames come out. Source: DESIGN §5.
+ * however the bytes are split into chunks, the same media frames come out. Source: docs/cli.md.
  */
 import { TransportError } from '../base/errors.ts';
 

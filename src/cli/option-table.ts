@@ -1,4 +1,4 @@
-/** Every option of `send` and `receive` in one table. Order is that of the help. Source: DESIGN §5. */
+/** Every option of `send` and `receive` in one table. Order is that of the help. Source: docs/cli.md. */
 import {
   type CliOptions,
   type Command,

@@ -16,7 +16,7 @@ export type StatsTarget =
   | { readonly kind: 'fd'; readonly fd: number }
   | { readonly kind: 'file'; readonly path: string };
 
-/** Faults that `--inject` adds at the socket, both directions. Shares 0..1. */
+/** Faults that `--inject` adds to datagrams as they leave the socket. Shares 0..1. */
 export interface InjectedFaults {
   lossRatio?: number;
   reorderRatio?: number;

@@ -1,6 +1,6 @@
 /**
  * When media frames of a file may leave: by their clock or at a bitrate. Pure schedules (media frames in, media frames
- * with a due time out) and one clock that waits for them. Source: DESIGN §5 (files in real time by PCR, or at --bitrate).
+ * with a due time out) and one clock that waits for them. Source: docs/cli.md (files in real time by PCR, or at --bitrate).
  */
 import { framingError, type MediaUnit } from './framing.ts';
 

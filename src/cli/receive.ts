@@ -1,6 +1,6 @@
 /**
  * `millrace receive MILLRACE MEDIA`: one sender's media to stdout, a file or UDP, from the listener that is called or
- * from the sender that calls. Source: DESIGN §5.
+ * from the sender that calls. Source: docs/cli.md.
  */
 import { BUSY_CODE, type Connection, type IncomingTrack } from '../index.ts';
 import type { CliIo } from './cli.ts';

@@ -1,6 +1,6 @@
 /**
  * `millrace send MEDIA... MILLRACE`: each MEDIA is one track, sent to the listener that is called or to everybody who
- * calls. Source: DESIGN §5.
+ * calls. Source: docs/cli.md.
  */
 import { BUSY_CODE, type CallRequest, type Connection, type TrackOptions, type Verdict } from '../index.ts';
 import type { CliIo } from './cli.ts';

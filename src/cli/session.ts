@@ -1,6 +1,6 @@
 /**
  * Connections for a command: one call (again and again with `--reconnect`), or whoever calls. In: the MILLRACE URI and
- * the options. Out: connections, one `serve` each, with the LISTENING and READY lines on stderr. Source: DESIGN §5.
+ * the options. Out: connections, one `serve` each, with the LISTENING and READY lines on stderr. Source: docs/cli.md.
  */
 import { type ErrorCode, TransportError } from '../base/errors.ts';
 import {

@@ -1,6 +1,6 @@
 /**
  * MEDIA and MILLRACE URIs, split by our own hand: `new URL('millrace://:9000')` throws, and a listener has no host.
- * In: text. Out: typed parts, or a {@link UsageError} that says how it is written. Grammar: DESIGN §5.
+ * In: text. Out: typed parts, or a {@link UsageError} that says how it is written. Grammar: docs/cli.md.
  */
 import { UsageError } from './errors.ts';
 import { redact } from './redact.ts';

@@ -1,6 +1,6 @@
 /**
  * One end of a connection as a pure state machine: the five methods, and what an application calls.
- * The parts live in state.ts; transmit.ts, receive.ts and lifecycle.ts do the work. Source: STYLE §1, RFC 9000.
+ * The parts live in state.ts; transmit.ts, receive.ts and lifecycle.ts do the work. Source: ARCHITECTURE.md, RFC 9000.
  */
 import { TransportError } from '../base/errors.ts';
 import type { Micros, PathId, Protocol } from '../base/protocol.ts';

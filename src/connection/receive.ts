@@ -1,6 +1,6 @@
 /**
  * Takes a datagram apart: packets, then frames, each handed to its owner by a table. In: datagrams. Out: calls into the
- * parts; at most one error to close with. Nothing here throws for what a peer sends. Source: RFC 9000 §12; DESIGN §2.
+ * parts; at most one error to close with. Nothing here throws for what a peer sends. Source: RFC 9000 §12; ARCHITECTURE.md.
  */
 import { Reader } from '../base/bytes.ts';
 import { WireError } from '../base/errors.ts';

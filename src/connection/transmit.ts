@@ -1,6 +1,6 @@
 /**
  * The packetiser: which frames go in the next datagram. In: what the parts want to send, window, pacer, time.
- * Out: one sealed datagram. Read `write` as the list of stages in order. Source: DESIGN §2, D8; RFC 9000 §12, §13.
+ * Out: one sealed datagram. Read `write` as the list of stages in order. Source: DESIGN D8; ARCHITECTURE.md; RFC 9000 §12, §13.
  */
 import { Writer } from '../base/bytes.ts';
 import { type Micros, NEVER } from '../base/protocol.ts';

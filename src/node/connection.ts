@@ -1,6 +1,6 @@
 /**
  * A connection as applications see it: promises and async iterables around the sans-IO core. Names follow WebTransport.
- * Milliseconds, bytes and bits per second; media timestamps in microseconds. Source: DESIGN §4.
+ * Milliseconds, bytes and bits per second; media timestamps in microseconds. Source: docs/api.md.
  */
 import type { ReadableStream, WritableStream } from 'node:stream/web';
 import { TransportError } from '../base/errors.ts';

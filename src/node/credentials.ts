@@ -1,4 +1,4 @@
-/** Credentials as applications give them, checked once, and what TLS is made with. Source: DESIGN D2, D4. */
+/** Credentials as applications give them, checked once, and what TLS is made with. Source: DESIGN D2. */
 import { appendFile } from 'node:fs';
 import { checkPassphrase, derivePsk } from './passphrase.ts';
 import type { TlsCredentials } from './tls.ts';

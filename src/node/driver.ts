@@ -1,6 +1,6 @@
 /**
  * The whole IO driver: receive, events, transmit, re-arm one timer. Moves bytes and time between one UDP socket and the
- * sans-IO endpoint; decides nothing. Source: STYLE §1.
+ * sans-IO endpoint; decides nothing. Source: ARCHITECTURE.md.
  */
 import { Deadlines } from '../base/deadlines.ts';
 import { type Micros, NEVER, type PathId } from '../base/protocol.ts';

@@ -2,7 +2,7 @@
  * What the path loses: how much, and in bursts of what length. In: the fate of every packet, as acknowledgements tell
  * it. Out: a careful loss ratio (an upper bound that still is exactly 0 on a path that loses nothing) and the mean
  * number of packets lost in a row. What FEC repaired counts as lost: parity hides a loss from the application, never
- * from the planner. Source: reference notes on FEC policy (EWMA of 2 s, maximum of ten windows of 1 s, Wilson bound).
+ * from the planner. Source: docs/rate-control.md §2.4 (EWMA of 2 s, maximum of ten windows of 1 s, Wilson bound).
  */
 import { type Micros, SECOND } from '../base/protocol.ts';
 

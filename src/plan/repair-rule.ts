@@ -1,7 +1,7 @@
 /**
  * How many repair symbols to send, by rule. In: size of a block, loss on the path, rounds that still fit, the miss
  * ratio that is allowed. Out: a count. Pure functions; the dynamic program of DESIGN D7 will take their place behind
- * the same signature. Source: reference notes on FEC policy (binomial bound, burst bound, rules of thumb that the
+ * the same signature. Source: docs/rate-control.md §2.4 (binomial bound, burst bound, rules of thumb that the
  * dynamic program yields).
  */
 import { ROUNDS_MAX } from './rounds.ts';

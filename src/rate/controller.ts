@@ -49,7 +49,7 @@ export interface RateController {
   onProbeTimeout(now: Micros, count: number): void;
 
   /**
-   * What media frames in the queue ask for (D9): the rate that empties them in time, bits per second, 0 when none
+   * What media frames in the queue ask for (DESIGN D9): the rate that empties them in time, bits per second, 0 when none
    * waits. It raises `pacingRateBps` up to proven capacity, and sets how far probing has to go.
    */
   onMediaDemand(bps: number, now: Micros): void;

@@ -11,7 +11,7 @@ const SLOTS = 6;
 const SLOT_US: Micros = 10 * MILLISECOND;
 /**
  * The base is the minimum over 6 buckets of 10 s. Clocks that drift by 100 ppm falsify it by 6 ms in that time; longer
- * (congestion.md has 13) is not needed, for the controller empties the queue every 10 s to see its base.
+ * is not needed, for the controller empties the queue every 10 s to see its base.
  */
 const BASE_BUCKETS = 6;
 const BASE_BUCKET_US: Micros = 10 * SECOND;

@@ -1,9 +1,9 @@
-/** Constants of the media controller's law. § without a name: of the controller study that it started from. */
+/** Constants of the media controller's law. § without a name: of docs/rate-control.md. */
 /** Microseconds where the name ends in US. */
 export const Law = {
   /** The control law runs at most this often: shorter steps would only see timers. */
   TICK_US: 10_000,
-  /** Windows of the delivery rate, as `60`, `Rs` and `Rl` of §4.1. */
+  /** Windows of the delivery rate: §4.1. */
   INSTANT_US: 60_000,
   SHORT_US: 100_000,
   LONG_US: 300_000,

@@ -1,8 +1,6 @@
 /**
- * Rate control for live media: keeps a small standing queue, measures capacity where the queue stands, drains by
- * design, and holds its rate under random loss once an audit has shown that the loss does not depend on the rate.
- * In: packets sent, acked, lost. Out: pacing rate, window, target. Source: docs/rate-control.md §4 (without its
- * competition mode §4.7), with a start that doubles per round trip as BBR's, for bulk.
+ * Rate control for live media: keeps a short standing queue, drains by design, holds its rate under random loss. In:
+ * packets sent, acked, lost. Out: pacing rate, window, target. Source: docs/rate-control.md §4; a start as BBR's.
  */
 import { MILLISECOND, type Micros, SECOND } from '../base/protocol.ts';
 import { LossAudit, Verdict } from './audit.ts';
@@ -35,7 +33,6 @@ export class MediaController implements RateController {
   targetRateBps: number;
   readonly #minBps: number;
   readonly #maxBps: number;
-  /** What anybody could want: `setMaxRate`. */
   #wantedBps: number;
   #state: number = START;
   readonly #delay: DelayFilter = new DelayFilter();
@@ -49,11 +46,10 @@ export class MediaController implements RateController {
   #minRttUs: Micros = 100 * MILLISECOND;
   #now: Micros = 0;
   #tickedAtUs: Micros = -1;
-  /** Since the last tick. */
   #acked = 0;
   #lost = 0;
   #queueBeforeUs: Micros = 0;
-  /** Capacity at the last cut, 0 before the first; when; and when the drain began. */
+  /** Capacity at the last cut (0 before the first), its time; when the drain began. */
   #cutBps = 0;
   #cutAtUs: Micros = -10 * SECOND;
   #isShallow = false;
@@ -198,7 +194,6 @@ export class MediaController implements RateController {
     this.#restart();
   }
 
-  /** The law of docs/rate-control.md §4.2. */
   #tick(now: Micros, dt: number): void {
     this.#delay.update(now);
     const queue = this.#delay.queueUs;
@@ -364,7 +359,6 @@ export class MediaController implements RateController {
         audit.isDue(this.#losses, now)
       ) {
         this.#probe.postpone(now);
-        // The short window too: the long one may reach back into the start.
         const delivered = Math.max(long, this.#delivery.over(Law.SHORT_US));
         audit.start(this.#losses, this.#sent, this.capacityBps, delivered, now);
       }

@@ -7,7 +7,7 @@ import { MILLISECOND, NEVER } from '../base/protocol.ts';
 
 /** Packets that may leave back to back after a pause. More would be a burst that shallow queues drop. */
 const BURST_PACKETS = 10;
-/** setTimeout never fires before 1.1 ms (STYLE §3): the bucket must hold at least what 1 ms releases. */
+/** setTimeout never fires before 1.1 ms (ARCHITECTURE.md): the bucket must hold at least what 1 ms releases. */
 const QUANTUM_US: Micros = MILLISECOND;
 /**
  * An event loop that comes late while packets wait may make up for so much: without it a loop whose turns take 3 ms

@@ -1,7 +1,7 @@
 /**
  * Every packet sent and not yet forgotten, as columns keyed by packet number, and the tokens of its frames in a second
  * ring. In: `begin`, `note`, `commit` per packet; states set by loss recovery. Out: sizes, times, tokens by number.
- * Nothing is allocated per packet; both rings grow by doubling. Source: RFC 9002 A.1, STYLE §3.
+ * Nothing is allocated per packet; both rings grow by doubling. Source: RFC 9002 A.1, DESIGN D11.
  */
 import { assert } from '../base/assert.ts';
 import type { Micros } from '../base/protocol.ts';

@@ -1,7 +1,7 @@
 /**
  * A network address translator at the client's end of a path, with the faults that end calls: it gives the flow
  * another port (or address), lets an idle flow expire, or silently forgets a flow whose packets then vanish both ways
- * until the client opens another port (failure F15).
+ * until the client opens another port.
  * Addresses are integers, host * 65536 + port. In: packets of the client's address. Out: those of the outer address.
  */
 import type { Micros } from '../base/protocol.ts';

@@ -2,7 +2,7 @@
  * In which order, and when, the media frames of one track are handed out. In: frames as they become known, complete or
  * abandoned. Out: each at most once, through `take`. In send order a complete frame waits for a missing earlier one
  * at most until that one's deadline; without order it leaves when complete; timed, when it is due.
- * Source: DESIGN D3, §4 (`order`, `delivery`).
+ * Source: DESIGN D3; docs/options.md (`order`, `delivery`).
  */
 import { type Micros, NEVER } from '../base/protocol.ts';
 import type { ArrivalClock } from './arrival-clock.ts';

@@ -1,6 +1,6 @@
 /**
  * Complete media frames that wait for the application. A slow application stays near the live edge: what is too old or
- * too much is dropped whole, oldest first, and counted. Source: DESIGN D3, reference failures.md F5.
+ * too much is dropped whole, oldest first, and counted. Source: DESIGN D3.
  */
 import type { Micros } from '../base/protocol.ts';
 import { Deque } from './deque.ts';

@@ -1,7 +1,7 @@
 /**
  * When a media frame of a timed track is played out: timestamp + offset + latency, where the offset follows the least
  * (earliest arrival - timestamp) of the last seconds with a limited slope, so that clock drift never makes output
- * jump. In: timestamps, send times. Out: instants, integer us. Source: DESIGN §4 (`delivery: 'timed'`).
+ * jump. In: timestamps, send times. Out: instants, integer us. Source: docs/options.md (`delivery: 'timed'`).
  */
 import { MILLISECOND, type Micros, NEVER } from '../base/protocol.ts';
 import { WindowedMin } from './windowed-min.ts';

@@ -1,7 +1,7 @@
 /**
  * One media frame on its way out: its source symbols, laid out once when the application sends it, and what became of
  * each. In: the application's bytes and the room of a packet. Out: views of ready symbols.
- * Source: docs/wire-format.md §3.6; equal-size symbols: reference fec.md §2.4 point 8.
+ * Source: docs/wire-format.md §3.6; equal-size symbols: docs/rate-control.md §2.4.
  */
 import { varintSize, Writer } from '../base/bytes.ts';
 import type { Micros } from '../base/protocol.ts';

@@ -1,4 +1,4 @@
-/** No head-of-line blocking: what one track loses costs another nothing (DESIGN D3, failure F1). */
+/** No head-of-line blocking: what one track loses costs another nothing (DESIGN D3). */
 import { describe, expect, test } from 'vitest';
 import { MILLISECOND } from '../../src/base/protocol.ts';
 import { SeededRandom } from '../../src/base/random.ts';
@@ -60,7 +60,11 @@ function secondTrackP99(lossRatio: number): { p99Us: number; received: number; d
   }
   pair.run(1000);
   latencies.sort((a, b) => a - b);
-  return { p99Us: latencies[Math.floor(latencies.length * 0.99)] as number, received: latencies.length, dropped };
+  return {
+    p99Us: latencies[Math.floor(latencies.length * 0.99)] as number,
+    received: latencies.length,
+    dropped,
+  };
 }
 
 describe('two tracks', () => {

@@ -80,7 +80,7 @@ export class StreamWriter {
 
 /**
  * What has arrived is handed out in chunks of up to so much: a WHATWG chunk costs more than to copy 1200 bytes
- * (STYLE §3), and a copy lets go of the datagrams that the pieces lie in.
+ * (ARCHITECTURE.md), and a copy lets go of the datagrams that the pieces lie in.
  */
 const CHUNK_BYTES_MAX = 65_536;
 

@@ -270,7 +270,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     value: 'loss=5%,...',
     commands: BOTH,
     group: 'Advanced',
-    help: 'for tests: loss=, reorder=, duplicate= (shares), seed=, applied to datagrams in both directions',
+    help: 'for tests: loss=, reorder=, duplicate= (shares), seed=, as datagrams leave: give it at both ends',
     set: (o, text) => {
       o.inject = parseInject(text);
     },

@@ -2,13 +2,14 @@
  * One end of a connection as a pure state machine: the five methods, and what an application calls.
  * The parts live in state.ts; transmit.ts, receive.ts and lifecycle.ts do the work. Source: ARCHITECTURE.md, RFC 9000.
  */
+import { Reader } from '../base/bytes.ts';
 import { TransportError } from '../base/errors.ts';
 import type { Micros, PathId, Protocol } from '../base/protocol.ts';
 import type { Handshake } from '../crypto/handshake.ts';
 import type { StreamSet } from '../stream/set.ts';
 import type { TrackSender } from '../track/send.ts';
 import type { TrackSet } from '../track/set.ts';
-import { isLongHeader, PacketHeader, VERSION, versionOf } from '../wire/header.ts';
+import { hasInvariantHeader, isLongHeader, PacketHeader, VERSION, versionOf } from '../wire/header.ts';
 import type { Parameters } from '../wire/parameters.ts';
 import { Bitrate } from './bitrate.ts';
 import type { DatagramQueue } from './datagrams.ts';
@@ -84,8 +85,9 @@ export class Connection implements Protocol<ConnectionEvent> {
 
   pollTimeout(): Micros {
     const { timers, close, handshake, recovery, received, streams, tracks, keys } = this.#state;
+    // After the end only the close itself is timed: whatever else was armed since would never be taken.
+    if (close.phase !== 'open') return timers.deadline(Timer.CLOSE);
     let next = timers.next;
-    if (close.phase !== 'open') return next;
     if (handshake !== undefined) next = Math.min(next, handshake.nextDeadline());
     if (keys !== undefined) next = Math.min(next, received.ackDueAt());
     return Math.min(next, recovery.nextDeadline(), streams.nextDeadline(), tracks.nextDeadline());
@@ -186,19 +188,33 @@ export class Connection implements Protocol<ConnectionEvent> {
       handshake.remoteId !== undefined
     )
       return;
-    const versionsAt = 7 + (datagram[5] as number) + (datagram[6 + (datagram[5] as number)] as number);
-    for (let at = versionsAt; at + 4 <= datagram.length; at += 4) {
-      const view = datagram.subarray(at - 1);
-      if (versionOf(padded(view)) === VERSION) return;
-    }
+    if (!answersCall(datagram, options) || listsVersion(datagram)) return;
     const text = 'the peer speaks no version of this protocol that we know; update the older of the two ends';
     this.#lifecycle.giveUp(new TransportError('ERR_MILLRACE_VERSION', text), now);
   }
 }
 
-/** `versionOf` reads bytes 1..4 of at least 7. */
-function padded(view: Uint8Array): Uint8Array {
-  const copy = new Uint8Array(7);
-  copy.set(view.subarray(0, 7));
-  return copy;
+/** True when the connection IDs of a version negotiation packet are those of our call: a blind forger knows neither. */
+function answersCall(datagram: Uint8Array, options: ConnectionOptions): boolean {
+  const { localId, originalId } = options;
+  if (!hasInvariantHeader(datagram)) return false;
+  const scidAt = 6 + (datagram[5] as number);
+  return isIdAt(datagram, 5, localId) && isIdAt(datagram, scidAt, originalId);
+}
+
+/** True when a length byte at `at`, and the bytes that follow it, are this connection ID. */
+function isIdAt(datagram: Uint8Array, at: number, id: Uint8Array): boolean {
+  if (datagram[at] !== id.length) return false;
+  for (let i = 0; i < id.length; i++) if (datagram[at + 1 + i] !== id[i]) return false;
+  return true;
+}
+
+/** True when the list has our version, or is no list: empty, or cut. */
+function listsVersion(datagram: Uint8Array): boolean {
+  const scidAt = 6 + (datagram[5] as number);
+  const first = scidAt + 1 + (datagram[scidAt] as number);
+  if (first === datagram.length || (datagram.length - first) % 4 !== 0) return true;
+  const reader = new Reader().reset(datagram, first, datagram.length);
+  while (reader.remaining > 0) if (reader.u32() === VERSION) return true;
+  return false;
 }

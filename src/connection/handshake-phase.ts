@@ -31,6 +31,8 @@ import type { ConnectionOptions } from './options.ts';
 
 /** A last flight up to this size is repeated in every datagram; a larger one (client certificates) when lost. */
 const REPEATED_FLIGHT_BYTES_MAX = 400;
+/** The client's question whether the server still lives is repeated after 64 probe timeouts at the latest. */
+const STALL_DOUBLINGS_MAX = 6;
 const NO_TOKEN: Uint8Array = new Uint8Array(0);
 
 /** What an Initial packet did to the connection. */
@@ -54,6 +56,10 @@ export class HandshakePhase {
   #isParametersPending = true;
   #isPingPending = false;
   #flightAt = 0;
+  /** When the last Initial packet was sent. */
+  #sentAtUs: Micros = 0;
+  /** Times the client has asked because nothing else would have made it send; see `#stallDeadline`. */
+  #stalls = 0;
   /** The peer's parameters, once they have come. */
   remoteParameters: Parameters | undefined;
   /** The peer's connection ID as its packets say; undefined before the first. */
@@ -170,6 +176,7 @@ export class HandshakePhase {
     this.#sealer.seal(out, 0, headerBytes, writer.at, packetNumber);
     const flags = isEliciting ? PacketFlag.ACK_ELICITING | PacketFlag.IN_FLIGHT : 0;
     this.recovery.commit(flags, end, now);
+    this.#sentAtUs = now;
     return end;
   }
 
@@ -290,12 +297,27 @@ export class HandshakePhase {
   }
 
   onTimeout(now: Micros): void {
+    if (this.#stallDeadline() <= now) {
+      this.#stalls++;
+      this.#sentAtUs = now;
+      this.#isPingPending = true;
+    }
     this.recovery.onTimeout(now);
     if (this.recovery.probesDue > 0) this.#isPingPending = true;
   }
 
   nextDeadline(): Micros {
-    return Math.min(this.recovery.nextDeadline(), this.#options.isServer ? this.#received.ackDueAt() : NEVER);
+    if (this.#options.isServer) return Math.min(this.recovery.nextDeadline(), this.#received.ackDueAt());
+    return Math.min(this.recovery.nextDeadline(), this.#stallDeadline());
+  }
+
+  /**
+   * A server that may not send more before it has heard from the client again waits for ever if everything of the
+   * client's is acknowledged: so the client asks, ever more rarely, until the handshake is over (RFC 9002 §6.2.2.1).
+   */
+  #stallDeadline(): Micros {
+    if (this.#options.isServer || this.#isPingPending || this.recovery.nextDeadline() !== NEVER) return NEVER;
+    return this.#sentAtUs + this.recovery.probeTimeoutUs * 2 ** Math.min(this.#stalls, STALL_DOUBLINGS_MAX);
   }
 }
 

@@ -39,6 +39,12 @@ export class TimerTable {
     return true;
   }
 
+  /** When this timer is due; NEVER if it is not armed. */
+  deadline(timer: Timer): Micros {
+    return this.#deadlines[timer] as Micros;
+  }
+
+  /** The earliest deadline of all. */
   get next(): Micros {
     let next = NEVER;
     for (const deadline of this.#deadlines) if (deadline < next) next = deadline;

@@ -84,6 +84,9 @@ export function checkListener(
       'a listener takes a passphrase or a certificate, not both: with both, anyone would be let in',
     );
   }
+  if (credentials.requestCert === true && cert === undefined) {
+    throw new TypeError('requestCert needs cert and key: a listener with a passphrase takes no certificates');
+  }
   if (credentials.requestCert === true && credentials.ca === undefined) {
     throw new TypeError('requestCert needs ca: the certificates that may sign those of callers');
   }

@@ -168,6 +168,9 @@ async function admit(
       driver.wake(core);
       return;
     }
+    // Both kinds on one listener would let in whoever has either.
+    if (typeof verdict === 'string' && options.cert !== undefined)
+      throw new TypeError('a passphrase beside a certificate');
     const passphrase = typeof verdict === 'string' ? verdict : options.passphrase;
     const handshake = createServerHandshake(await listenerCredentials(options, passphrase, request.identity));
     handshake.onProgress = () => {

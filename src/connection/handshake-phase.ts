@@ -165,7 +165,7 @@ export class HandshakePhase {
       packetNumber,
     );
     const isEliciting =
-      close === undefined ? this.#writeFrames(writer, now) : this.#writeClose(writer, close);
+      close === undefined ? this.#writeFrames(writer, now) : this.#writeClose(writer, close, padTo > 0);
     if (writer.at === headerBytes) {
       this.recovery.cancel();
       return 0;
@@ -202,10 +202,11 @@ export class HandshakePhase {
     return isEliciting;
   }
 
-  #writeClose(writer: Writer, close: CloseFrame): boolean {
-    // Alert bytes that TLS has made must reach the peer too.
-    this.#send.write(writer, this.recovery.record);
+  /** The close comes first: a flight that waits may be larger than the packet, and must not push it out. */
+  #writeClose(writer: Writer, close: CloseFrame, isAlone: boolean): boolean {
     writeClose(writer, close.isApplication, close.errorCode, 0, encodeText(close.reason, REASON_BYTES_MAX));
+    // Alert bytes that TLS has made must reach the peer too; in front of a 1-RTT packet there are none.
+    if (isAlone) this.#send.write(writer, this.recovery.record);
     return false;
   }
 

@@ -16,8 +16,11 @@ import { Timer } from './timers.ts';
 
 /** A close that answers ours: what it says does not matter any more. */
 const CONFIRMED: CloseFrame = { isApplication: false, errorCode: WireError.NO_ERROR, reason: '' };
-/** The connection is kept this many probe timeouts after its end, to absorb late packets (RFC 9000 §10.2). */
-const DRAIN_TIMEOUTS = 3;
+/**
+ * The connection is kept this many probe timeouts after its end: to absorb late packets (RFC 9000 §10.2 asks for three),
+ * and to confirm again to a peer whose first three repetitions, after 1, 3 and 7, show that it has not heard.
+ */
+const DRAIN_TIMEOUTS = 8;
 
 export class Lifecycle {
   readonly #state: ConnectionState;
@@ -244,8 +247,10 @@ export class Lifecycle {
   #onCloseTimer(now: Micros): void {
     const { close, timers } = this.#state;
     if (close.phase === 'closing' && close.repeats > 0) {
+      // Only repetitions wait longer each time, not answers to packets that come meanwhile: those may be thousands.
       close.repeats--;
       close.isDue = true;
+      close.intervalUs *= 2;
       timers.set(Timer.CLOSE, now + close.intervalUs);
       return;
     }

@@ -250,13 +250,9 @@ export class Transmitter {
 
   /** CONNECTION_CLOSE in every packet number space that the peer may be able to open. */
   #writeClosing(out: Uint8Array, now: Micros): number {
-    const { close, handshake, keys, timers } = this.#state;
+    const { close, handshake, keys } = this.#state;
     if (!close.isDue || !this.#mayAmplify()) return 0;
     close.isDue = false;
-    if (close.phase === 'closing' && close.repeats > 0) {
-      timers.set(Timer.CLOSE, Math.min(NEVER, now + close.intervalUs));
-      close.intervalUs *= 2;
-    }
     let size = 0;
     if (handshake !== undefined) {
       size = handshake.write(

@@ -59,7 +59,7 @@ describe('a handshake on a bad path', () => {
     ['after 30 ms', 30, 242],
     ['after 30 ms in four packets', 30, 4000],
   ] as const)(
-    'a caller whose answer comes %s connects at 30 %% loss both ways, seeds 1 to 50',
+    'a caller whose answer comes %s connects at 30 percent loss both ways, seeds 1 to 50',
     (_, delayMs, flightBytes) => {
       const lossy: LinkOptions = { ...CLEAN, loss: { kind: 'iid', ratio: 0.3 } };
       const failed: number[] = [];

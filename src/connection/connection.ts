@@ -16,6 +16,7 @@ import type { DatagramQueue } from './datagrams.ts';
 import type { ConnectionEvent } from './events.ts';
 import { Lifecycle } from './lifecycle.ts';
 import type { ConnectionOptions } from './options.ts';
+import { PACKET_OVERHEAD_BYTES } from './path-view.ts';
 import { Receiver } from './receive.ts';
 import { ConnectionState } from './state.ts';
 import { Timer } from './timers.ts';
@@ -59,8 +60,11 @@ export class Connection implements Protocol<ConnectionEvent> {
 
   /** A size probe was answered, or a black hole noticed: what is built from now on has the new size. */
   #followDatagramSize(): void {
-    const { path, prober, pacer, control } = this.#state;
+    const { path, prober, pacer, control, datagrams } = this.#state;
     if (path.datagramBytes === prober.currentBytes) return;
+    if (path.datagramBytes > prober.currentBytes) {
+      datagrams.dropAbove(prober.currentBytes - PACKET_OVERHEAD_BYTES);
+    }
     path.datagramBytes = prober.currentBytes;
     pacer.setPacketBytes(prober.currentBytes);
     control.announceSize(prober.currentBytes);

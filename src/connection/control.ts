@@ -14,9 +14,13 @@ export class ControlFrames implements FrameSource {
   #isDonePending = false;
   #isPingPending = false;
   #sizePending = 0;
-  #sizeSent = 0;
+  /** Counts announcements: only the newest one's fate matters. */
+  #announcement = 0;
   readonly #responses: Uint8Array[] = [];
-  /** Packets of exactly this size may leave out Length: the peer knows it (docs/wire-format.md §1.2). */
+  /**
+   * Packets of exactly this size may leave out Length: the peer is known to know it (docs/wire-format.md §1.2). 0 while
+   * an announcement is under way: which size the peer would take a packet without Length to have is then uncertain.
+   */
   announcedBytes: number;
 
   constructor(announcedBytes: number) {
@@ -34,7 +38,8 @@ export class ControlFrames implements FrameSource {
 
   announceSize(bytes: number): void {
     this.#sizePending = bytes;
-    this.#sizeSent = bytes;
+    this.#announcement++;
+    this.announcedBytes = 0;
   }
 
   respond(data: Uint8Array): void {
@@ -55,7 +60,7 @@ export class ControlFrames implements FrameSource {
     }
     if (this.#sizePending > 0 && writer.room >= 3) {
       writeDatagramSize(writer, this.#sizePending);
-      record.note(TokenKind.CONTROL, FrameType.DATAGRAM_SIZE, this.#sizePending, 0);
+      record.note(TokenKind.CONTROL, FrameType.DATAGRAM_SIZE, this.#sizePending, this.#announcement);
       this.#sizePending = 0;
     }
     while (this.#responses.length > 0 && writer.room >= 9) {
@@ -68,14 +73,16 @@ export class ControlFrames implements FrameSource {
     return writer.at > before;
   }
 
-  onAcked(type: number, value: number): void {
-    if (type === FrameType.DATAGRAM_SIZE && value === this.#sizeSent) this.announcedBytes = value;
+  onAcked(type: number, value: number, announcement: number): void {
+    if (type !== FrameType.DATAGRAM_SIZE || announcement !== this.#announcement) return;
+    this.announcedBytes = value;
+    this.#sizePending = 0;
   }
 
-  onLost(type: number, value: number): void {
+  onLost(type: number, value: number, announcement: number): void {
     if (type === FrameType.HANDSHAKE_DONE) this.#isDonePending = true;
-    else if (type === FrameType.DATAGRAM_SIZE && value === this.#sizeSent && this.announcedBytes !== value) {
-      this.#sizePending = value;
+    else if (type === FrameType.DATAGRAM_SIZE && announcement === this.#announcement) {
+      if (this.announcedBytes !== value) this.#sizePending = value;
     }
   }
 }

@@ -56,6 +56,20 @@ export class DatagramQueue implements Sender, TokenOwner {
     return id;
   }
 
+  /** The path carries less than before: messages whose frame fits no packet any more would hold up all others. */
+  dropAbove(frameBytesMax: number): void {
+    let kept = 0;
+    for (const waiting of this.#queue) {
+      if (datagramFrameSize(waiting.bytes.length) <= frameBytesMax) {
+        this.#queue[kept++] = waiting;
+        continue;
+      }
+      this.#queuedBytes -= waiting.bytes.length;
+      this.#settled(waiting.id, 'dropped');
+    }
+    this.#queue.length = kept;
+  }
+
   /** Settles everything that waits as dropped: the connection is over. */
   end(): void {
     this.#isEnded = true;

@@ -75,8 +75,8 @@ export class Lifecycle {
       );
     } else if (tls?.state === 'complete' && this.#state.keys === undefined) this.#installKeys(tls, now);
     // TLS may write its last flight only after it has called itself secure.
-    if (!options.isServer && this.#state.keys !== undefined)
-      this.#state.path.reservedBytes = phase.repeatedBytes;
+    const isUnconfirmed = this.#state.handshake === phase && this.#state.keys !== undefined;
+    if (!options.isServer && isUnconfirmed) this.#state.path.reservedBytes = phase.repeatedBytes;
     const closed = phase.takeClose();
     if (closed !== undefined) this.onPeerClose(closed, now);
   }

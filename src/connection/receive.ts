@@ -10,7 +10,7 @@ import { REFUSED } from '../stream/receive.ts';
 import { AckFrame, TrackAckFrame } from '../wire/ack.ts';
 import { readClose } from '../wire/control.ts';
 import { FRAME_TYPES, FrameType } from '../wire/frame-types.ts';
-import { decodePacketNumber, HeaderReason, PacketHeader } from '../wire/header.ts';
+import { DATAGRAM_BYTES_MIN, decodePacketNumber, HeaderReason, PacketHeader } from '../wire/header.ts';
 import { readDatagramFrame, StreamFrame } from '../wire/stream.ts';
 import { RepairFrame, SymbolFrame } from '../wire/symbol.ts';
 import { InitialResult } from './handshake-phase.ts';
@@ -39,6 +39,10 @@ export class Receiver {
   readonly #handlers: (FrameHandler | undefined)[] = new Array(FRAME_TYPES).fill(undefined);
   #undecryptable: Uint8Array[] = [];
   #undecryptableBytes = 0;
+  /** Number of the 1-RTT packet at hand. */
+  #packetNumber = 0;
+  /** Number of the packet whose DATAGRAM_SIZE holds: one that comes late must not undo a newer one. */
+  #sizeNumber = -1;
 
   constructor(state: ConnectionState, lifecycle: Lifecycle) {
     this.#state = state;
@@ -105,6 +109,7 @@ export class Receiver {
     counters.packetsReceived++;
     this.#lifecycle.onAuthenticated(now);
     this.#lifecycle.onShortOpened(now);
+    this.#packetNumber = packetNumber;
     const reader = this.#reader.reset(datagram, header.payloadStart, header.end - TAG_BYTES);
     const isEliciting = this.#frames(reader, now);
     if (isEliciting === UNACKNOWLEDGED) return 0;
@@ -197,7 +202,9 @@ export class Receiver {
     );
     this.#on(FrameType.DATAGRAM_SIZE, FrameType.DATAGRAM_SIZE, (reader) => {
       const size = reader.u16();
-      if (reader.failed || size < 1200) return WireError.FRAME_ENCODING_ERROR;
+      if (reader.failed || size < DATAGRAM_BYTES_MIN) return WireError.FRAME_ENCODING_ERROR;
+      if (this.#packetNumber < this.#sizeNumber) return 0;
+      this.#sizeNumber = this.#packetNumber;
       state.peerDatagramBytes = size;
       return 0;
     });

@@ -7,8 +7,11 @@ import type { Writer } from '../base/bytes.ts';
 import type { Micros } from '../base/protocol.ts';
 import type { PacketRecord, Sender } from '../wire/frame-source.ts';
 
-/** Bytes per turn and unit of weight: about one datagram, so equal weights alternate packet by packet. */
-const QUANTUM_BYTES = 1200;
+/**
+ * Bytes per turn and unit of weight: about one datagram, so equal weights alternate packet by packet. No frame is larger,
+ * or a sender of weight 1 would never pay its debt and have more than its share.
+ */
+const QUANTUM_BYTES = 1500;
 /** Senders tried for the room left in one packet before it is closed: bounds the work per packet. */
 const TRIES_PER_FRAME_MAX = 4;
 

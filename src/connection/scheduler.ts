@@ -73,29 +73,32 @@ export class Scheduler {
   writeFrame(writer: Writer, record: PacketRecord, now: Micros): number {
     let tries = 0;
     for (const lane of this.#lanes) {
-      let untried = lane.active.length;
-      while (untried > 0 && tries < TRIES_PER_FRAME_MAX) {
-        untried--;
+      // Whose frame does not fit keeps its turn for the next packet; the room left goes to those behind it.
+      let behind = 0;
+      while (behind < lane.active.length && tries < TRIES_PER_FRAME_MAX) {
         if (lane.at >= lane.active.length) lane.at = 0;
-        const entry = lane.active[lane.at] as Entry;
+        const at = (lane.at + behind) % lane.active.length;
+        const entry = lane.active[at] as Entry;
         if (!entry.sender.hasData(now)) {
-          this.#deactivate(lane, lane.at);
+          this.#deactivate(lane, at);
           continue;
         }
         tries++;
         const written = entry.sender.writeFrame(writer, record, now);
         if (written > 0) {
-          this.#charge(lane, entry, written);
+          this.#charge(lane, entry, written, behind === 0);
           return written;
         }
-        lane.at++;
+        behind++;
       }
     }
     return 0;
   }
 
-  #charge(lane: Lane, entry: Entry, bytes: number): void {
+  /** Whoever filled in for another pays all the same: its own turn is shorter, or passes, for it. */
+  #charge(lane: Lane, entry: Entry, bytes: number, isItsTurn: boolean): void {
     entry.deficitBytes -= bytes;
+    if (!isItsTurn) return;
     if (entry.deficitBytes > 0) return;
     entry.deficitBytes += QUANTUM_BYTES * entry.sender.weight;
     lane.at++;

@@ -79,6 +79,31 @@ describe('datagram size', () => {
     },
   );
 
+  test('an announcement that comes late does not undo a newer one', () => {
+    const pair = makePair({ seed: 1, up: CLEAN, down: CLEAN });
+    connectPair(pair);
+    pair.run(500);
+    const held: Uint8Array[] = [];
+    let isHolding = true;
+    pair.network.up.addTap((packet) => {
+      if (isHolding) held.push(packet.payload as Uint8Array);
+      return !isHolding;
+    });
+    const { control } = pair.client.connection.state;
+    pair.client.host.call(() => control.announceSize(1300));
+    expect(held.length).toBe(1);
+    isHolding = false;
+    pair.client.host.call(() => control.announceSize(1452));
+    pair.run(30);
+    const { state } = pair.server.connection;
+    const before = state.counters.packetsReceived;
+    pair.server.host.call((now) => pair.server.connection.handleDatagram(held[0] as Uint8Array, 0, now));
+    expect(state.counters.packetsReceived).toBe(before + 1);
+    expect(state.peerDatagramBytes).toBe(1452);
+    pair.run(2000);
+    expect(control.announcedBytes).toBe(1452);
+  });
+
   test('a black hole for datagrams above 1272 bytes: back to 1200, media and stream go on', () => {
     const pair = makePair({ seed: 1, up: CLEAN, down: CLEAN, startBitrateBps: 6_000_000 });
     connectPair(pair);

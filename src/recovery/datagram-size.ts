@@ -5,11 +5,8 @@
  */
 import { type Micros, NEVER, SECOND } from '../base/protocol.ts';
 import type { TokenOwner } from '../wire/frame-source.ts';
+import { DATAGRAM_BYTES_MAX, DATAGRAM_BYTES_MIN } from '../wire/header.ts';
 
-/** Every path carries this much (RFC 9000 §14). */
-export const DATAGRAM_BYTES_MIN = 1200;
-/** What an Ethernet path carries over IPv6 and UDP: 1500 - 48. The first probe: most paths answer at once. */
-export const DATAGRAM_BYTES_MAX = 1452;
 /** The search ends when the interval is smaller: 20 bytes are 1.4 % of a packet. */
 const STEP_MIN = 20;
 /** MAX_PROBES of RFC 8899 §5.1.2: one lost probe is loss, three are a limit. */

@@ -1,12 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { NEVER } from '../../src/base/protocol.ts';
-import {
-  DATAGRAM_BYTES_MAX,
-  DATAGRAM_BYTES_MIN,
-  DatagramSizeProber,
-} from '../../src/recovery/datagram-size.ts';
+import { DatagramSizeProber } from '../../src/recovery/datagram-size.ts';
 import { Pacer } from '../../src/recovery/pacer.ts';
 import { RttEstimator } from '../../src/recovery/rtt.ts';
+import { DATAGRAM_BYTES_MAX, DATAGRAM_BYTES_MIN } from '../../src/wire/header.ts';
 
 const MS = 1000;
 const SECOND = 1_000_000;

@@ -1,23 +1,12 @@
 /**
  * The command line as a function: arguments and streams in, an exit code out. `main.ts` is the program around it.
  */
-import type { Readable, Writable } from 'node:stream';
 import { generatePassphrase } from '../index.ts';
 import { describeError, EXIT_OK, EXIT_USAGE, exitCodeOf, UsageError } from './errors.ts';
 import { commandHelp, MAIN_HELP } from './help.ts';
+import type { CliIo } from './io.ts';
 import { runReceive } from './receive.ts';
 import { runSend } from './send.ts';
-
-/** What a command touches outside itself. */
-export interface CliIo {
-  readonly stdin: Readable;
-  readonly stdout: Writable;
-  readonly stderr: NodeJS.WriteStream;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly version: string;
-  /** Calls back on the first SIGINT or SIGTERM. */
-  readonly onSignal: (handler: () => void) => void;
-}
 
 /** Runs one command to its end. Never throws: a failure is one line on stderr and its exit code. */
 export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {

@@ -3,6 +3,7 @@
  * frames, one call each, at the time at which they shall leave. Live input is read without pause: a receiver of media
  * frames that returns a promise holds back only input that can wait (files, reliable tracks).
  */
+
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
@@ -12,30 +13,12 @@ import { RawParser } from './framing-raw.ts';
 import { RecordParser } from './framing-record.ts';
 import { looksLikeTs, TS_PACKET_BYTES, TsParser } from './framing-ts.ts';
 import { U32Parser } from './framing-u32.ts';
+import type { InputContext, UnitSink } from './input-context.ts';
 import type { CliOptions, Framing } from './option-values.ts';
 import { BitrateSchedule, type Clock, ClockSchedule, type DueUnit, type Schedule } from './pace.ts';
 import { parseTestSource, testFrame } from './test-media.ts';
 import { runUdpInput } from './udp-media.ts';
 import type { MediaUri } from './uri.ts';
-
-/** What an input needs to know. */
-export interface InputContext {
-  readonly framing: Framing | undefined;
-  /** Bit/s, from `--bitrate`. */
-  readonly bitrate: number | undefined;
-  readonly pace: 'real' | 'off' | undefined;
-  /** Bytes of a media frame that is cut from a byte stream. */
-  readonly frameBytes: () => number;
-  /** What the path carries, bit/s; 0 = not known. */
-  readonly targetBps: () => number;
-  readonly stdin: Readable;
-  readonly clock: Clock;
-  /** Stops the input; the media frames so far still count. */
-  readonly signal: AbortSignal;
-}
-
-/** Gets each media frame; a promise asks the input to wait, if it can. */
-export type UnitSink = (unit: MediaUnit) => void | Promise<void>;
 
 /** A piece of a media frame waits this long for the rest before it goes alone (live byte streams). */
 const FLUSH_MS = 5;

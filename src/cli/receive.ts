@@ -2,11 +2,12 @@
  * `millrace receive MILLRACE MEDIA`: one sender's media to stdout, a file or UDP, from the listener that is called or
  * from the sender that calls. Source: docs/cli.md.
  */
+
 import { BUSY_CODE, type Connection, type IncomingTrack } from '../index.ts';
-import type { CliIo } from './cli.ts';
 import { statsPeer } from './counters.ts';
 import { readCredentials } from './credentials.ts';
 import { isBrokenPipe, UsageError } from './errors.ts';
+import type { CliIo } from './io.ts';
 import { type MediaOutput, openOutput } from './media-output.ts';
 import type { CliOptions } from './option-values.ts';
 import { applyUriParameters, parseOptions } from './options.ts';

@@ -2,12 +2,14 @@
  * `millrace send MEDIA... MILLRACE`: each MEDIA is one track, sent to the listener that is called or to everybody who
  * calls. Source: docs/cli.md.
  */
+
 import { BUSY_CODE, type CallRequest, type Connection, type TrackOptions, type Verdict } from '../index.ts';
-import type { CliIo } from './cli.ts';
 import { readCredentials } from './credentials.ts';
 import { UsageError } from './errors.ts';
 import type { MediaUnit } from './framing.ts';
-import { checkInput, type InputContext, runInput } from './media-input.ts';
+import type { InputContext } from './input-context.ts';
+import type { CliIo } from './io.ts';
+import { checkInput, runInput } from './media-input.ts';
 import type { CliOptions } from './option-values.ts';
 import { applyUriParameters, parseOptions } from './options.ts';
 import { systemClock } from './pace.ts';

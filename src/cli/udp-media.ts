@@ -8,7 +8,7 @@ import { isIPv6 } from 'node:net';
 import { TransportError } from '../base/errors.ts';
 import { ioError, UsageError } from './errors.ts';
 import type { FrameParser } from './framing.ts';
-import type { InputContext, UnitSink } from './media-input.ts';
+import type { InputContext, UnitSink } from './input-context.ts';
 import { parseInteger } from './units.ts';
 import { formatAddress, type MediaUri } from './uri.ts';
 

@@ -5,12 +5,7 @@
 import { equalBytes } from '../base/bytes.ts';
 import type { Micros } from '../base/protocol.ts';
 import type { Link } from './link.ts';
-
-/** Throws from `check` when its invariant does not hold. */
-export interface Checker {
-  readonly name: string;
-  check(nowUs: Micros): void;
-}
+import type { Checker } from './simulator.ts';
 
 function require(condition: boolean, name: string, detail: string): void {
   if (!condition) throw new Error(`checker '${name}': ${detail}`);

@@ -11,9 +11,14 @@
  */
 import type { Micros } from '../base/protocol.ts';
 import { SeededRandom } from '../base/random.ts';
-import type { Checker } from './checkers.ts';
 import { EventQueue } from './event-queue.ts';
 import { TraceHash } from './trace-hash.ts';
+
+/** Throws from `check` when its invariant does not hold. */
+export interface Checker {
+  readonly name: string;
+  check(nowUs: Micros): void;
+}
 
 /** What a simulation is made of. */
 export interface SimulatorOptions {

@@ -1,6 +1,7 @@
 /** What the halves of streams report to: counts endings, forgets streams, asks for control frames. */
 import type { StreamControl } from './control.ts';
 import { ConnectionDue, StreamDue } from './control.ts';
+import type { StreamCounters } from './counters.ts';
 import type { StreamCounts } from './counts.ts';
 import type { ReceiveWindow, SendCredit } from './flow.ts';
 import { ReassemblyBudget } from './reassembly.ts';
@@ -9,7 +10,7 @@ import type { SendHost, SendStream } from './send.ts';
 import { ChunkPool } from './send-buffer.ts';
 import { StreamKindIndex } from './stream-id.ts';
 import type { StreamEntry, StreamTable } from './table.ts';
-import type { StreamCounters, StreamSetOptions } from './types.ts';
+import type { StreamSetOptions } from './types.ts';
 
 export class StreamHost implements SendHost, ReceiveHost {
   readonly chunks: ChunkPool = new ChunkPool();

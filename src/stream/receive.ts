@@ -3,10 +3,10 @@
  * Source: RFC 9000 §2.2, §3.2, §4, §4.5.
  */
 import { WireError } from '../base/errors.ts';
+import type { StreamCounters } from './counters.ts';
 import { ReceiveWindow, STREAM_WINDOW_MAX } from './flow.ts';
 import { Reassembly, type ReassemblyBudget } from './reassembly.ts';
 import { checkErrorCode } from './send.ts';
-import type { StreamCounters } from './types.ts';
 
 /**
  * Not an error: the frame cannot be taken now (too many gaps). Its packet must be treated as if it had never come

@@ -7,9 +7,9 @@ import type { Micros } from '../base/protocol.ts';
 import { Ranges } from '../base/ranges.ts';
 import { type PacketRecord, type Sender, TokenKind } from '../wire/frame-source.ts';
 import { streamHeaderSize, writeStreamHeader } from '../wire/stream.ts';
+import type { StreamCounters } from './counters.ts';
 import { SendCredit } from './flow.ts';
 import { type ChunkPool, SendBuffer } from './send-buffer.ts';
-import type { StreamCounters } from './types.ts';
 
 /** Bytes written but never sent that one stream holds: 4 ms at 1 Gbit/s, and no more delay than that on a slow path. */
 export const UNSENT_BYTES_MAX: number = 512 * 1024;

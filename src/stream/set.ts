@@ -10,6 +10,7 @@ import { checkPriority, type FrameSource, type PacketRecord, type TokenOwner } f
 import { FrameType } from '../wire/frame-types.ts';
 import type { StreamFrame } from '../wire/stream.ts';
 import { ConnectionDue, StreamControl, StreamDue } from './control.ts';
+import type { StreamCounters } from './counters.ts';
 import { StreamCounts, TRACK_STREAMS_HELD_MAX } from './counts.ts';
 import { CONNECTION_WINDOW_MAX, ReceiveWindow, SendCredit } from './flow.ts';
 import { StreamHost } from './host.ts';
@@ -25,7 +26,7 @@ import {
   streamNumber,
 } from './stream-id.ts';
 import { StreamEntry, StreamTable } from './table.ts';
-import type { Stream, StreamCounters, StreamLimits, StreamPriority, StreamSetOptions } from './types.ts';
+import type { Stream, StreamLimits, StreamPriority, StreamSetOptions } from './types.ts';
 
 /** Owner of `STREAM_CONTROL` tokens; {@link StreamSet.dataOwner} owns `STREAM` tokens. */
 export class StreamSet implements FrameSource {

@@ -83,14 +83,3 @@ export interface StreamPriority {
   /** Share among senders of equal order, 1..255; default 1. */
   readonly weight?: number;
 }
-
-/** Stream bytes, without frame headers, since the start of the connection. */
-export interface StreamCounters {
-  /** First transmissions. */
-  sentBytes: number;
-  resentBytes: number;
-  /** New bytes received (flow-controlled ones). */
-  receivedBytes: number;
-  /** Bytes that had arrived before. */
-  duplicateBytes: number;
-}

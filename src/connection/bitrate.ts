@@ -4,27 +4,90 @@
  * Source: DESIGN D9; the share of overhead is charged as measured, as in libwebrtc's FecController.
  */
 import { MILLISECOND, type Micros, SECOND } from '../base/protocol.ts';
+import { type Claim, shareOut } from '../rate/share.ts';
 import type { TrackSender } from '../track/send.ts';
 import { PACKET_OVERHEAD_BYTES } from './path-view.ts';
 import type { ConnectionState } from './state.ts';
 
-/** Targets change at most once per video frame. */
-const INTERVAL_US: Micros = 30 * MILLISECOND;
+/** Targets are looked at this often. */
+const LOOK_US: Micros = 10 * MILLISECOND;
+/** A track hears of a change at most once per media frame, within these bounds. */
+const INTERVAL_US_MIN: Micros = 30 * MILLISECOND;
+const INTERVAL_US_MAX: Micros = SECOND;
 /** A rise below this is not worth an encoder's attention; every fall is. */
 const RISE_MIN = 1.03;
+/** Targets are whole multiples of this: the last bits of an estimate are noise. */
+const GRAIN_BPS = 1000;
 /** The rate is not promised to the last bit: the encoder's own noise needs room. */
 const PROMISED_SHARE = 0.97;
 /** Queued media leave within this share of their latency where capacity allows (DESIGN D9). */
 const LATENCY_SHARE = 3;
+/** The pacer lets media run ahead of the target for so long at the most (rate/burst-budget.ts). */
+const BURST_US_MAX: Micros = 200 * MILLISECOND;
 /** An encoder may make single frames this much larger than the mean without building a queue. */
 const FRAME_HEADROOM = 1.5;
-const FRAMES_PER_SECOND = 30;
+/** Before the frame rate is known. */
+const USUAL_INTERVAL_US: Micros = Math.round(SECOND / 30);
+/** Probing has a reason up to this much more than encoders make, and than their largest frames ask for (DESIGN D9). */
+const MAX_HEADROOM = 1.1;
+const PEAK_HEADROOM = 1.3;
+/** How long the largest frame is remembered: twice this at the most. */
+const PEAK_US: Micros = 10 * SECOND;
+/** Weight of the newest second in what the wire adds to media. */
+const YIELD_GAIN = 0.5;
+const YIELD_MIN = 0.5;
+const YIELD_MAX = 0.98;
 
 /** What one track was told and what it sent, between two measurements. */
-interface Share {
-  mediaBytes: number;
-  mediaBps: number;
-  toldBps: number;
+class Share implements Claim {
+  readonly isFirst: boolean;
+  readonly weight: number;
+  maxBps: number = Number.POSITIVE_INFINITY;
+  usedBps = 0;
+  shareBps = 0;
+  toldBps = 0;
+  toldAtUs: Micros = Number.NEGATIVE_INFINITY;
+  intervalUs: Micros = USUAL_INTERVAL_US;
+  #mediaBytes: number;
+  #wireBytes: number;
+  #frames: number;
+
+  constructor(track: TrackSender) {
+    this.isFirst = track.kind !== 'video';
+    this.weight = track.weight;
+    this.#mediaBytes = track.statistics.mediaBytes;
+    this.#wireBytes = wireBytesOf(track);
+    this.#frames = track.statistics.frames.sent;
+  }
+
+  /** Reads the track's counters. Adds to `sum` what it sent since the last time. */
+  measure(track: TrackSender, elapsedUs: Micros, sum: { media: number; wire: number }): void {
+    const { mediaBytes, frames } = track.statistics;
+    const wireBytes = wireBytesOf(track);
+    const media = mediaBytes - this.#mediaBytes;
+    const frameCount = frames.sent - this.#frames;
+    this.usedBps = (media * 8e6) / elapsedUs;
+    if (frameCount > 0) this.intervalUs = elapsedUs / frameCount;
+    sum.media += media;
+    sum.wire += wireBytes - this.#wireBytes;
+    this.#mediaBytes = mediaBytes;
+    this.#wireBytes = wireBytes;
+    this.#frames = frames.sent;
+  }
+
+  /** True if the encoder should hear of `bps` now. */
+  isNews(bps: number, now: Micros): boolean {
+    const intervalUs = Math.max(INTERVAL_US_MIN, Math.min(this.intervalUs, INTERVAL_US_MAX));
+    if (bps === this.toldBps || now - this.toldAtUs < intervalUs) return false;
+    return bps < this.toldBps || bps >= this.toldBps * RISE_MIN;
+  }
+}
+
+/** Everything that a track has put on the wire, headers of packets included. */
+function wireBytesOf({ statistics }: TrackSender): number {
+  const { mediaBytes, headerBytes, resendBytes, repairBytes } = statistics;
+  const packets = statistics.symbolsSent + statistics.symbolsResent + statistics.repairsSent;
+  return mediaBytes + headerBytes + resendBytes + repairBytes + packets * PACKET_OVERHEAD_BYTES;
 }
 
 export class Bitrate {
@@ -33,6 +96,11 @@ export class Bitrate {
   #nextAtUs: Micros = 0;
   #measuredAtUs: Micros = 0;
   #demandBps = 0;
+  /** What the largest frame asked for, in this and in the last period. */
+  #peakBps = 0;
+  #peakBeforeBps = 0;
+  #peakFromUs: Micros = 0;
+  #wantedBps: number = Number.POSITIVE_INFINITY;
   /** Media bytes per wire byte, lately. */
   #yield = 0.93;
 
@@ -43,6 +111,8 @@ export class Bitrate {
   /** A media frame was queued: how fast must the queue empty? */
   onMediaQueued(track: TrackSender, now: Micros): void {
     const bps = (track.queuedBytes * 8e6) / (track.latencyUs / LATENCY_SHARE) / this.#yield;
+    // A frame on its own: what a backlog asks for says nothing about the encoder.
+    if (track.queuedUs(now) === 0) this.#peakBps = Math.max(this.#peakBps, bps);
     if (bps <= this.#demandBps) return;
     this.#demandBps = bps;
     this.#state.controller.onMediaDemand(bps, now);
@@ -56,65 +126,87 @@ export class Bitrate {
       controller.onMediaDemand(0, now);
     }
     if (now < this.#nextAtUs) return;
-    this.#nextAtUs = now + INTERVAL_US;
-    if (now - this.#measuredAtUs >= SECOND) this.#measure(now);
-    this.#shareOut();
+    this.#nextAtUs = now + LOOK_US;
+    const tracks = this.#state.tracks.liveSenders();
+    if (now - this.#measuredAtUs >= SECOND) this.#measure(tracks, now);
+    this.#shareOut(tracks, now);
   }
 
   /** The target of one track now, bits per second of media. */
   targetOf(track: TrackSender): number {
-    return (
-      this.#shares.get(track)?.toldBps ?? this.#state.controller.targetRateBps * this.#yield * PROMISED_SHARE
-    );
+    const told = this.#shares.get(track)?.toldBps ?? 0;
+    return told > 0 ? told : this.#availableBps;
   }
 
-  #measure(now: Micros): void {
+  /** Bytes of a media frame that leaves within a third of the track's latency, or as soon as the encoder's mean does. */
+  maxFrameBytesOf(track: TrackSender): number {
+    const burstUs = Math.min(track.latencyUs / LATENCY_SHARE, BURST_US_MAX);
+    const burst = this.#state.controller.capacityBps * this.#yield * burstUs;
+    const intervalUs = this.#shares.get(track)?.intervalUs ?? USUAL_INTERVAL_US;
+    return Math.round(Math.max(burst, FRAME_HEADROOM * this.targetOf(track) * intervalUs) / 8e6);
+  }
+
+  /** More than this the track's encoder never makes, bits per second of media. */
+  limit(track: TrackSender, maxBps: number): void {
+    this.#shareOf(track).maxBps = maxBps;
+  }
+
+  get #availableBps(): number {
+    return this.#state.controller.targetRateBps * this.#yield * PROMISED_SHARE;
+  }
+
+  #shareOf(track: TrackSender): Share {
+    let share = this.#shares.get(track);
+    if (share === undefined) {
+      share = new Share(track);
+      this.#shares.set(track, share);
+    }
+    return share;
+  }
+
+  #measure(tracks: readonly TrackSender[], now: Micros): void {
     const elapsedUs = now - this.#measuredAtUs;
     this.#measuredAtUs = now;
-    const live = new Set(this.#state.tracks.liveSenders());
-    let media = 0;
-    let wire = 0;
-    for (const track of live) {
-      const { statistics } = track;
-      const share = this.#shares.get(track) ?? { mediaBytes: 0, mediaBps: 0, toldBps: 0 };
-      this.#shares.set(track, share);
-      const sent = statistics.mediaBytes - share.mediaBytes;
-      share.mediaBytes = statistics.mediaBytes;
-      share.mediaBps = (sent * 8e6) / elapsedUs;
-      const packets = statistics.symbolsSent + statistics.symbolsResent + statistics.repairsSent;
-      media += statistics.mediaBytes;
-      wire +=
-        statistics.mediaBytes + statistics.headerBytes + statistics.resendBytes + statistics.repairBytes;
-      wire += packets * PACKET_OVERHEAD_BYTES;
+    const sum = { media: 0, wire: 0 };
+    for (const track of tracks) this.#shareOf(track).measure(track, elapsedUs, sum);
+    for (const track of this.#shares.keys()) if (!tracks.includes(track)) this.#shares.delete(track);
+    if (sum.wire > 0) {
+      const latest = this.#yield + (sum.media / sum.wire - this.#yield) * YIELD_GAIN;
+      this.#yield = Math.min(YIELD_MAX, Math.max(YIELD_MIN, latest));
     }
-    for (const track of this.#shares.keys()) if (!live.has(track)) this.#shares.delete(track);
-    if (wire > 0) this.#yield = Math.min(0.98, Math.max(0.5, media / wire));
+    if (now - this.#peakFromUs < PEAK_US) return;
+    this.#peakFromUs = now;
+    this.#peakBeforeBps = this.#peakBps;
+    this.#peakBps = 0;
   }
 
-  #shareOut(): void {
-    const { controller, tracks, events } = this.#state;
-    let left = controller.targetRateBps * this.#yield * PROMISED_SHARE;
-    let weights = 0;
-    for (const track of tracks.liveSenders()) {
-      if (track.kind === 'video') weights += track.weight;
-      else left -= this.#shares.get(track)?.mediaBps ?? 0;
+  #shareOut(tracks: readonly TrackSender[], now: Micros): void {
+    const { events, streams } = this.#state;
+    const claims: Share[] = [];
+    let maxBps = streams.count > 0 || tracks.length === 0 ? Number.POSITIVE_INFINITY : 0;
+    for (const track of tracks) {
+      const share = this.#shareOf(track);
+      claims.push(share);
+      maxBps += share.maxBps;
     }
-    for (const track of tracks.liveSenders()) {
-      const share = this.#shares.get(track) ?? {
-        mediaBytes: track.statistics.mediaBytes,
-        mediaBps: 0,
-        toldBps: 0,
-      };
-      this.#shares.set(track, share);
-      const isVideo = track.kind === 'video';
-      const bps = Math.round(
-        isVideo ? (Math.max(0, left) * track.weight) / weights : Math.max(0, left) + share.mediaBps,
-      );
-      if (bps >= share.toldBps && bps < share.toldBps * RISE_MIN) continue;
-      if (bps === share.toldBps) continue;
+    this.#limitProbing(maxBps);
+    shareOut(claims, this.#availableBps);
+    for (const track of tracks) {
+      const share = this.#shareOf(track);
+      const bps = Math.floor(share.shareBps / GRAIN_BPS) * GRAIN_BPS;
+      if (!share.isNews(bps, now)) continue;
       share.toldBps = bps;
-      const maxFrameBytes = Math.round((bps / 8 / FRAMES_PER_SECOND) * FRAME_HEADROOM);
-      events.push({ type: 'bitrate', trackId: track.id, bps, maxFrameBytes });
+      share.toldAtUs = now;
+      events.push({ type: 'bitrate', trackId: track.id, bps, maxFrameBytes: this.maxFrameBytesOf(track) });
     }
+  }
+
+  /** Nothing is proven that neither the encoders, at most `maxBps` of media, nor their largest frames can use. */
+  #limitProbing(maxBps: number): void {
+    const peakBps = PEAK_HEADROOM * Math.max(this.#peakBps, this.#peakBeforeBps);
+    const wantedBps = Math.max((maxBps * MAX_HEADROOM) / (this.#yield * PROMISED_SHARE), peakBps);
+    if (wantedBps === this.#wantedBps) return;
+    this.#wantedBps = wantedBps;
+    this.#state.controller.setMaxRate(wantedBps);
   }
 }

@@ -177,6 +177,16 @@ export class Connection implements Protocol<ConnectionEvent> {
     return this.#bitrate.targetOf(track);
   }
 
+  /** Bytes of a media frame of this track that would not queue, bytes. */
+  maxFrameBytesOf(track: TrackSender): number {
+    return this.#bitrate.maxFrameBytesOf(track);
+  }
+
+  /** More than this the track's encoder never makes, bits per second of media: nothing above is probed for. */
+  limitTrack(track: TrackSender, maxBps: number): void {
+    this.#bitrate.limit(track, maxBps);
+  }
+
   /** What the application asks for has changed (a frame was sent): the pacer must know. */
   onMediaQueued(track: TrackSender, now: Micros): void {
     this.#bitrate.onMediaQueued(track, now);

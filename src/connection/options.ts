@@ -30,7 +30,8 @@ export interface ConnectionOptions {
   readonly random: Random;
   /** Made when the first repair symbol is needed. */
   readonly codec: () => ErasureCodec;
-  readonly controller: () => RateController;
+  /** @param path On which the connection begins. */
+  readonly controller: (path: PathId) => RateController;
   /** Give up when the handshake takes longer. */
   readonly handshakeTimeoutUs: Micros;
   /** Say something after this long without having sent anything (NATs forget a flow after 30 s). */

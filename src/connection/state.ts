@@ -70,7 +70,7 @@ export class ConnectionState {
     this.options = options;
     this.remoteId = options.remoteId;
     this.idleTimeoutUs = options.parameters.maxIdleTimeoutMs * 1000;
-    this.controller = options.controller();
+    this.controller = options.controller(options.path);
     this.pacer = new Pacer(this.controller.pacingRateBps, DATAGRAM_BYTES_MIN);
     const { activate } = this.scheduler;
     const owners: TokenOwner[] = new Array<TokenOwner>(TOKEN_KINDS).fill(NOBODY);

@@ -6,7 +6,8 @@ import { Connection, DEFAULT_LATENCY_MS } from './connection.ts';
 import { type CallerCredentials, callerCredentials } from './credentials.ts';
 import { deferred } from './deferred.ts';
 import { Driver, nowUs } from './driver.ts';
-import { inRange, sharedOptions, type TransportOptions } from './shared-options.ts';
+import { inRange } from './in-range.ts';
+import { sharedOptions, type TransportOptions } from './shared-options.ts';
 import { parseTarget, type Target } from './target.ts';
 import { createClientHandshake } from './tls.ts';
 
@@ -36,10 +37,11 @@ export async function connect(target: string | Target, options: ConnectOptions =
   if (Buffer.byteLength(identity) > IDENTITY_BYTES_MAX) {
     throw new RangeError(`identity has more than ${IDENTITY_BYTES_MAX} bytes`);
   }
-  const shared = sharedOptions(merged, timeoutMs, { resource, identity });
+  let address!: { address: string; family: 4 | 6 };
+  const shared = sharedOptions(merged, timeoutMs, { resource, identity }, () => address.address);
   throwIfAborted(signal);
   const credentials = await callerCredentials(merged, host);
-  const address = await resolve(host);
+  address = await resolve(host);
   throwIfAborted(signal);
   const driver = await Driver.open(
     { port: 0, family: address.family, remote: { host: address.address, port }, faults: merged.faults },

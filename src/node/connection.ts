@@ -10,6 +10,7 @@ import { Datagrams } from './datagrams.ts';
 import { type Deferred, deferred } from './deferred.ts';
 import { type ConnectionHandler, nowUs } from './driver.ts';
 import type { IncomingTrack } from './incoming-track.ts';
+import { noteRate } from './known-rates.ts';
 import type { OutgoingTrack } from './outgoing-track.ts';
 import type { Address } from './paths.ts';
 import { type ConnectionStats, collectStats } from './stats.ts';
@@ -201,6 +202,7 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
     this.#ready.reject(over);
     if (error === undefined) this.#closed.resolve(info);
     else this.#closed.reject(error);
+    noteRate(this.remoteAddress.host, this.#core);
     this.#tracks.onClosed(error);
     this.#streams.onClosed(over);
     this.datagrams.onClosed();

@@ -1,12 +1,14 @@
 /** `listen`: one UDP socket for many callers. In: options. Out: connections whose callers are authenticated. */
 import { TransportError } from '../base/errors.ts';
+import type { PathId } from '../base/protocol.ts';
 import type { Connection as Core } from '../connection/connection.ts';
 import { Connection, DEFAULT_LATENCY_MS } from './connection.ts';
 import { type Credentials, checkListener, listenerCredentials } from './credentials.ts';
 import { AsyncQueue } from './deferred.ts';
 import { Driver, nowUs } from './driver.ts';
+import { inRange } from './in-range.ts';
 import type { Address } from './paths.ts';
-import { inRange, sharedOptions, type TransportOptions } from './shared-options.ts';
+import { sharedOptions, type TransportOptions } from './shared-options.ts';
 import { createServerHandshake } from './tls.ts';
 
 /** What is known of a caller before TLS begins. */
@@ -87,13 +89,14 @@ export class Listener implements AsyncIterable<Connection>, AsyncDisposable {
 export async function listen(options: ListenOptions = {}): Promise<Listener> {
   checkListener(options, options.authorize !== undefined);
   const port = inRange(options.port, 'port', 0, 65_535, 0);
-  const shared = sharedOptions(options, HANDSHAKE_TIMEOUT_MS, {});
+  let driver!: Driver;
+  const hostOf = (path: PathId): string => driver.socket.paths.describe(path).host;
+  const shared = sharedOptions(options, HANDSHAKE_TIMEOUT_MS, {}, hostOf);
   const ready = new AsyncQueue<Connection>(
     BACKLOG,
     (connection) => void connection.close({ closeCode: REFUSED_CODE }),
   );
   const live = new Set<Connection>();
-  let driver!: Driver;
   const accept = (core: Core, address: string): Connection => {
     const connection = new Connection({
       core,

@@ -99,8 +99,6 @@ export class OutgoingTrack extends EventTarget {
   #ready: Deferred<void> | undefined;
   #isEnding = false;
   #isOver = false;
-  #targetBitrate = 0;
-  #maxFrameBytes = 0;
 
   /** @internal Made by `Connection.createTrack` only. */
   constructor(
@@ -118,17 +116,18 @@ export class OutgoingTrack extends EventTarget {
     this.#stream = isReliable ? (part as SendStream) : undefined;
   }
 
-  /** Bits per second the encoder may produce on this track now. */
+  /** Bits per second the encoder may produce on this track now: what the last `bitratechange` said. */
   get targetBitrate(): number {
-    if (this.#targetBitrate > 0) return this.#targetBitrate;
     return this.#sender === undefined
       ? this.#host.core.state.controller.targetRateBps
       : this.#host.core.targetOf(this.#sender);
   }
 
-  /** Bytes a single media frame may have without queueing; 0 before the first target. */
+  /** Bytes a single media frame may have now without queueing; a reliable track: Infinity. */
   get maxFrameBytes(): number {
-    return this.#maxFrameBytes;
+    return this.#sender === undefined
+      ? Number.POSITIVE_INFINITY
+      : this.#host.core.maxFrameBytesOf(this.#sender);
   }
 
   /** Age of the oldest media that has not left yet, ms. */
@@ -260,8 +259,6 @@ export class OutgoingTrack extends EventTarget {
 
   /** @internal */
   onBitrate(bitsPerSecond: number, maxFrameBytes: number): void {
-    this.#targetBitrate = bitsPerSecond;
-    this.#maxFrameBytes = maxFrameBytes;
     this.dispatchEvent(new BitrateChangeEvent(bitsPerSecond, maxFrameBytes));
   }
 

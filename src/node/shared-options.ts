@@ -1,6 +1,6 @@
 /** Options that `listen` and `connect` share, checked, in the core's units. Defaults: docs/options.md. */
 import { randomFillSync, randomInt } from 'node:crypto';
-import { MILLISECOND } from '../base/protocol.ts';
+import { MILLISECOND, type PathId } from '../base/protocol.ts';
 import type { Random } from '../base/random.ts';
 import { localParameters } from '../connection/options.ts';
 import type { SharedOptions } from '../endpoint.ts';
@@ -10,13 +10,15 @@ import { DATAGRAM_BYTES_MAX } from '../wire/header.ts';
 import type { Parameters } from '../wire/parameters.ts';
 import { DEFAULT_LATENCY_MS } from './connection.ts';
 import type { FaultOptions } from './faults.ts';
+import { inRange } from './in-range.ts';
+import { startRateOf } from './known-rates.ts';
 import { bestCrypto, nodeCrypto } from './seal.ts';
 
 /** Milliseconds, bits per second. */
 export interface TransportOptions {
   /** Recovery budget on top of the one-way delay; the larger wish of both ends wins. Default 120. */
   readonly latency?: number | undefined;
-  /** Where the rate begins, bits per second; default 500 kbit/s. */
+  /** Where the rate begins, bits per second; default: half of what the path to that host carried lately, else 500 kbit/s. */
   readonly startBitrate?: number | undefined;
   /** A connection ends when its peer is silent for so long; the smaller wish holds. Default 30000. */
   readonly idleTimeout?: number | undefined;
@@ -37,27 +39,19 @@ export const secureRandom: Random = {
   },
 };
 
-/** @throws TypeError, RangeError that name the option and its range. */
-export function inRange(value: unknown, name: string, min: number, max: number, byDefault: number): number {
-  if (value === undefined) return byDefault;
-  if (typeof value !== 'number' || Number.isNaN(value))
-    throw new TypeError(`${name} is a number, not ${String(value)}`);
-  if (value < min || value > max)
-    throw new RangeError(`${name} is ${value}; it must be from ${min} to ${max}`);
-  return value;
-}
-
-/** The core's options for an endpoint with these. */
+/** The core's options for an endpoint with these. @param hostOf The peer's address on a path. */
 export function sharedOptions(
   options: TransportOptions,
   timeoutMs: number,
   said: Partial<Parameters>,
+  hostOf: (path: PathId) => string,
 ): SharedOptions {
   const latencyMs =
     options.latency === undefined ? 0 : inRange(options.latency, 'latency', 1, 60_000, DEFAULT_LATENCY_MS);
   const idleMs = inRange(options.idleTimeout, 'idleTimeout', 1000, 86_400_000, 30_000);
   const keepAliveMs = inRange(options.keepAlive, 'keepAlive', 100, 86_400_000, 15_000);
-  const startBps = inRange(options.startBitrate, 'startBitrate', 10_000, 10_000_000_000, 500_000);
+  // 0 = not said.
+  const startBps = inRange(options.startBitrate, 'startBitrate', 10_000, 10_000_000_000, 0);
   return {
     parameters: localParameters({
       maxIdleTimeoutMs: Math.round(idleMs),
@@ -67,7 +61,8 @@ export function sharedOptions(
     crypto: options.aead === 'node' ? nodeCrypto : bestCrypto(),
     random: secureRandom,
     codec,
-    controller: () => new MediaController({ startBitrateBps: startBps }),
+    controller: (path) =>
+      new MediaController({ startBitrateBps: startBps > 0 ? startBps : startRateOf(hostOf(path)) }),
     handshakeTimeoutUs: timeoutMs * MILLISECOND,
     keepAliveUs: Math.min(keepAliveMs, idleMs / 2) * MILLISECOND,
     datagramBytesMax: DATAGRAM_BYTES_MAX,

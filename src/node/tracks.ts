@@ -7,6 +7,7 @@ import type { LiveTrackOptions } from '../track/set-options.ts';
 import type { Announcement, Delivery, Order, TrackKind } from '../track/types.ts';
 import { encodeText } from '../wire/control.ts';
 import { AsyncQueue } from './deferred.ts';
+import { inRange } from './in-range.ts';
 import { IncomingTrack } from './incoming-track.ts';
 import { OutgoingTrack, type TrackHost } from './outgoing-track.ts';
 
@@ -20,6 +21,8 @@ export interface TrackOptions {
   readonly sendOrder?: number;
   /** Share among senders of equal order, 1..255; default 1. */
   readonly weight?: number;
+  /** The most its encoder makes, bits per second: nothing above is probed for. Default: unknown. */
+  readonly maxBitrate?: number;
   /** Travels with the announcement: codec string, decoder description, labels. At most 4096 bytes of JSON. */
   readonly metadata?: Readonly<Record<string, unknown>>;
   /** Default 'asap'. */
@@ -88,9 +91,11 @@ export class Tracks {
   }
 
   #createLive(options: TrackOptions, live: LiveTrackOptions): OutgoingTrack {
-    const { delivery = 'asap', order = 'send' } = options;
+    const { delivery = 'asap', order = 'send', maxBitrate } = options;
+    const maxBps = inRange(maxBitrate, 'maxBitrate', 1000, 10_000_000_000, Number.POSITIVE_INFINITY);
     const sender = this.#core.tracks.openLive({ ...live, delivery, order });
     if (sender === undefined) throw limitError();
+    if (maxBitrate !== undefined) this.#core.limitTrack(sender, maxBps);
     return new OutgoingTrack(sender.id, sender.latencyUs / MILLISECOND, this.#host, sender, false);
   }
 

@@ -20,7 +20,7 @@ const SIBLINGS = ['crypto', 'fec', 'plan', 'track', 'stream', 'recovery', 'rate'
 const PROTOCOL = [...FLOOR, ...SIBLINGS, 'connection', 'endpoint'];
 
 /** Rooms that have no clock, timer, socket, randomness or promise: all but those that touch Node. */
-export const CORE_ROOMS: readonly string[] = [...PROTOCOL, 'sim', 'core.ts', 'sim.ts'];
+export const CORE_ROOMS: readonly string[] = [...PROTOCOL, 'sim', 'lab', 'core.ts', 'sim.ts'];
 
 /** For each room (a folder of src/, `endpoint` with its file, or a public entry) the rooms that it may import from. */
 export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -30,11 +30,12 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   connection: [...FLOOR, ...SIBLINGS],
   endpoint: [...FLOOR, ...SIBLINGS, 'connection'],
   sim: ['base'],
+  lab: [...PROTOCOL, 'sim'],
   node: PROTOCOL,
-  cli: [...PROTOCOL, 'sim', 'node', 'index.ts'],
+  cli: [...PROTOCOL, 'sim', 'lab', 'node', 'index.ts'],
   'index.ts': [...PROTOCOL, 'node'],
   'core.ts': PROTOCOL,
-  'sim.ts': [...PROTOCOL, 'sim'],
+  'sim.ts': [...PROTOCOL, 'sim', 'lab'],
 };
 
 /** Rooms that may import `node:*` modules. */

@@ -1,0 +1,117 @@
+/**
+ * Two core connections for a simulated network: real state machines, stand-in keys and a stand-in handshake (no
+ * security, flights of the same size), so that packets follow from the seed and stay readable.
+ *
+ * Use:
+ *   const sim = new Simulator({ seed: 1 });
+ *   const network = new Network(sim, preset('wifi-lossy'));
+ *   const { client, server } = createPair(sim);
+ *   connectHosts(client.host, server.host, network);
+ *   client.host.start();
+ *   sim.run(200_000);
+ *   const track = client.host.call(() => client.connection.tracks.openLive({ kind: 'video', latencyUs: 120_000 }));
+ */
+import { type Micros, SECOND } from '../base/protocol.ts';
+import { Connection } from '../connection/connection.ts';
+import type { ConnectionEvent } from '../connection/events.ts';
+import { type ConnectionOptions, localParameters } from '../connection/options.ts';
+import { PlainHandshake } from '../crypto/plain-handshake.ts';
+import { plainCrypto } from '../crypto/plain-protection.ts';
+import { codec } from '../fec/kernel.ts';
+import { MediaController } from '../rate/media.ts';
+import { ProtocolHost } from '../sim/protocol-host.ts';
+import type { Simulator } from '../sim/simulator.ts';
+import { DATAGRAM_BYTES_MAX } from '../wire/header.ts';
+import type { Parameters } from '../wire/parameters.ts';
+
+/** How the two connections differ from the usual ones. */
+export interface PairOptions {
+  /** Where the sender's rate begins, bits per second; default 500 kbit/s. */
+  readonly startBitrateBps?: number;
+  readonly parameters?: Partial<Parameters>;
+  /** What stands for a passphrase; equal by default. */
+  readonly clientWord?: string;
+  readonly serverWord?: string;
+  readonly client?: Partial<ConnectionOptions>;
+  readonly server?: Partial<ConnectionOptions>;
+}
+
+/** One end: its connection, the driver around it, what it was told. */
+export interface End {
+  readonly connection: Connection;
+  readonly host: ProtocolHost<ConnectionEvent>;
+  readonly events: ConnectionEvent[];
+  /** Called for every event, before it is kept. */
+  onEvent: (event: ConnectionEvent, now: Micros) => void;
+}
+
+const CLIENT_ID = Uint8Array.of(0, 0, 0, 0, 1, 2, 3, 4);
+const SERVER_ID = Uint8Array.of(0, 0, 0, 0, 5, 6, 7, 8);
+const ORIGINAL_ID = Uint8Array.of(9, 9, 9, 9, 9, 9, 9, 9);
+const START_BITRATE_BPS = 500_000;
+const HANDSHAKE_TIMEOUT_US: Micros = 10 * SECOND;
+const KEEP_ALIVE_US: Micros = 15 * SECOND;
+
+/** Makes both ends. Nothing is sent before `client.host.start()`; the server answers the caller at once. */
+export function createPair(
+  sim: Simulator,
+  options: PairOptions = {},
+): { readonly client: End; readonly server: End } {
+  const { startBitrateBps = START_BITRATE_BPS } = options;
+  const common = {
+    originalId: ORIGINAL_ID,
+    path: 0,
+    parameters: localParameters(options.parameters ?? {}),
+    crypto: plainCrypto,
+    codec,
+    controller: () => new MediaController({ startBitrateBps }),
+    handshakeTimeoutUs: HANDSHAKE_TIMEOUT_US,
+    keepAliveUs: KEEP_ALIVE_US,
+    datagramBytesMax: DATAGRAM_BYTES_MAX,
+    nowUs: sim.now,
+  };
+  const client = makeEnd(sim, 'client', {
+    ...common,
+    ...options.client,
+    isServer: false,
+    localId: CLIENT_ID,
+    remoteId: ORIGINAL_ID,
+    random: sim.random.fork(),
+    handshake: new PlainHandshake({ isServer: false, word: options.clientWord ?? 'word' }),
+  });
+  const server = makeEnd(sim, 'server', {
+    ...common,
+    ...options.server,
+    isServer: true,
+    localId: SERVER_ID,
+    remoteId: CLIENT_ID,
+    random: sim.random.fork(),
+  });
+  server.onEvent = (event, now) => {
+    if (event.type !== 'incoming') return;
+    server.connection.attachHandshake(
+      new PlainHandshake({ isServer: true, word: options.serverWord ?? 'word' }),
+      now,
+    );
+  };
+  return { client, server };
+}
+
+function makeEnd(sim: Simulator, name: string, options: ConnectionOptions): End {
+  const connection = new Connection(options);
+  const events: ConnectionEvent[] = [];
+  const end: { -readonly [K in keyof End]: End[K] } = {
+    connection,
+    events,
+    onEvent: () => {},
+    host: undefined as unknown as ProtocolHost<ConnectionEvent>,
+  };
+  end.host = new ProtocolHost<ConnectionEvent>(sim, connection, {
+    name,
+    onEvent: (event, now) => {
+      end.onEvent(event, now);
+      events.push(event);
+    },
+  });
+  return end;
+}

@@ -71,6 +71,11 @@ export class Simulator {
     return this.#queue.size;
   }
 
+  /** The instant of the earliest event not yet run, or `Infinity`: when a driver in real time must wake. */
+  get nextEventUs(): Micros {
+    return this.#queue.nextAtUs;
+  }
+
   /** A small integer that names a part of this world in the trace: 1, 2, 3, ... in the order of making. */
   nextIdentity(): number {
     return ++this.#identities;

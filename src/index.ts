@@ -10,6 +10,14 @@ export type { CallerCredentials, Credentials, Pem } from './node/credentials.ts'
 export type { DatagramOptions, Datagrams, SentDatagram } from './node/datagrams.ts';
 export type { FaultOptions } from './node/faults.ts';
 export type { Frame, IncomingTrack } from './node/incoming-track.ts';
+export {
+  createLadder,
+  type LadderOptions,
+  type Rendition,
+  type RenditionEvent,
+  type RenditionFrameOptions,
+  type RenditionLadder,
+} from './node/ladder.ts';
 export { type CallRequest, type Listener, type ListenOptions, listen, type Verdict } from './node/listen.ts';
 export type { BitrateChangeEvent, FrameOptions, OutgoingTrack, SentFrame } from './node/outgoing-track.ts';
 export { generatePassphrase } from './node/passphrase.ts';

@@ -4,6 +4,7 @@
  * Source: DESIGN D9; the share of overhead is charged as measured, as in libwebrtc's FecController.
  */
 import { MILLISECOND, type Micros, SECOND } from '../base/protocol.ts';
+import type { LadderPath } from '../rate/ladder.ts';
 import { type Claim, shareOut } from '../rate/share.ts';
 import type { TrackSender } from '../track/send.ts';
 import { PACKET_OVERHEAD_BYTES } from './path-view.ts';
@@ -149,6 +150,16 @@ export class Bitrate {
   /** More than this the track's encoder never makes, bits per second of media. */
   limit(track: TrackSender, maxBps: number): void {
     this.#shareOf(track).maxBps = maxBps;
+  }
+
+  /** What a ladder that sends on `track` wants to know of the path. */
+  describe(track: TrackSender, path: LadderPath): void {
+    const { controller } = this.#state;
+    // The path's capacity, not the moment's target, which dips whenever a queue drains.
+    path.budgetBps = (this.targetOf(track) * controller.capacityBps) / controller.targetRateBps;
+    path.queueUs = controller.queueDelayUs;
+    path.isCompeting = controller.state === 'compete';
+    path.latencyUs = track.latencyUs;
   }
 
   get #availableBps(): number {

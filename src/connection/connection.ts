@@ -6,6 +6,7 @@ import { Reader } from '../base/bytes.ts';
 import { TransportError } from '../base/errors.ts';
 import type { Micros, PathId, Protocol } from '../base/protocol.ts';
 import type { Handshake } from '../crypto/handshake.ts';
+import type { LadderPath } from '../rate/ladder.ts';
 import type { StreamSet } from '../stream/set.ts';
 import type { TrackSender } from '../track/send.ts';
 import type { TrackSet } from '../track/set.ts';
@@ -185,6 +186,11 @@ export class Connection implements Protocol<ConnectionEvent> {
   /** More than this the track's encoder never makes, bits per second of media: nothing above is probed for. */
   limitTrack(track: TrackSender, maxBps: number): void {
     this.#bitrate.limit(track, maxBps);
+  }
+
+  /** Fills in what a ladder that sends on `track` wants to know. */
+  describePath(track: TrackSender, path: LadderPath): void {
+    this.#bitrate.describe(track, path);
   }
 
   /** What the application asks for has changed (a frame was sent): the pacer must know. */

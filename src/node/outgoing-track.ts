@@ -2,6 +2,7 @@
 import { copyBytes } from '../base/bytes.ts';
 import type { Connection as Core } from '../connection/connection.ts';
 import type { FrameOutcome } from '../connection/events.ts';
+import type { LadderPath } from '../rate/ladder.ts';
 import type { SendStream } from '../stream/send.ts';
 import { encodeRecordHeader } from '../track/record.ts';
 import type { TrackSender } from '../track/send.ts';
@@ -128,6 +129,11 @@ export class OutgoingTrack extends EventTarget {
     return this.#sender === undefined
       ? Number.POSITIVE_INFINITY
       : this.#host.core.maxFrameBytesOf(this.#sender);
+  }
+
+  /** @internal Fills in what a ladder wants to know of the path. */
+  describePath(path: LadderPath): void {
+    if (this.#sender !== undefined) this.#host.core.describePath(this.#sender, path);
   }
 
   /** Age of the oldest media that has not left yet, ms. */

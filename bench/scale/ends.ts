@@ -27,6 +27,7 @@ class WideController implements RateController {
   readonly randomLossRatio = 0;
   readonly lossRatio = 0;
   readonly queueDelayUs = 0;
+  readonly isCongested = false;
   readonly probeBytesWanted = 0;
   readonly state = 'wide';
 

@@ -111,6 +111,11 @@ export class CapacityProbe {
     this.nextAtUs = Math.max(this.nextAtUs, now + SECOND + this.#intervalUs);
   }
 
+  /** No probe before `atUs`. */
+  notBefore(atUs: Micros): void {
+    this.nextAtUs = Math.max(this.nextAtUs, atUs);
+  }
+
   #end(): void {
     this.#endsAtUs = -1;
     this.bytesLeft = 0;

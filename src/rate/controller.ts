@@ -72,6 +72,8 @@ export interface RateController {
   readonly lossRatio: number;
   /** Standing queue on the way to the peer, us. */
   readonly queueDelayUs: Micros;
+  /** Loss told now is an overflowing queue's: it calls for a lower rate, not for redundancy. */
+  readonly isCongested: boolean;
   /**
    * Bytes the controller wants on the wire beyond what is queued, to prove capacity; 0 mostly. The sender fills them
    * with repair, resends or padding, counted as `probe`, as the pacer lets it. Sent bytes reduce it.
@@ -89,4 +91,10 @@ export interface RateOptions {
   readonly minRateBps?: number;
   /** Never above, bits per second; default 10 Gbit/s. */
   readonly maxRateBps?: number;
+  /**
+   * `aggressive` (default): loss proven to be random lowers the rate by nothing. `rfc8083`: the congestion circuit
+   * breaker of RFC 8083 §4.3 is obeyed, whatever the reason of the loss: above ten times what TCP would take with it
+   * for ten round trips (at least 3 s), the rate falls to a tenth.
+   */
+  readonly lossTolerance?: 'aggressive' | 'rfc8083';
 }

@@ -17,6 +17,8 @@ export const Law = {
   /** Loss above which the rate stays near what arrives. */
   LOSS_GUARD: 0.08,
   GUARD: 1.18,
+  /** Loss beyond the random kind, 0..1, above which an empty queue no longer says that the path has room. */
+  UNEXPLAINED_LOSS: 0.02,
   /** Sent so many times what is delivered: more than random loss explains. */
   PRESSED: 1.2,
   /** Probe timeouts in a row that make an outage. */

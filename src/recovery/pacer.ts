@@ -5,8 +5,9 @@
 import type { Micros } from '../base/protocol.ts';
 import { MILLISECOND, NEVER } from '../base/protocol.ts';
 
-/** Packets that may leave back to back after a pause. More would be a burst that shallow queues drop. */
-const BURST_PACKETS = 10;
+/** Packets that may leave back to back after a pause: what takes so long at the rate, and no more than so many. */
+const BURST_US: Micros = 5 * MILLISECOND;
+const BURST_PACKETS_MAX = 10;
 /** setTimeout never fires before 1.1 ms (ARCHITECTURE.md): the bucket must hold at least what 1 ms releases. */
 const QUANTUM_US: Micros = MILLISECOND;
 /**
@@ -47,7 +48,9 @@ export class Pacer {
   }
 
   #resize(): void {
-    this.#burstBytes = Math.max(BURST_PACKETS * this.#packetBytes, (this.#rateBps * QUANTUM_US) / 8e6);
+    const packets = Math.min((this.#rateBps * BURST_US) / 8e6 / this.#packetBytes, BURST_PACKETS_MAX);
+    this.#burstBytes = Math.max(packets, 1) * this.#packetBytes;
+    this.#burstBytes = Math.max(this.#burstBytes, (this.#rateBps * QUANTUM_US) / 8e6);
   }
 
   #refill(now: Micros): void {

@@ -1,0 +1,63 @@
+/**
+ * What is believed of the path and asked of senders. Every phase of the media controller works on one of these.
+ * Source: docs/rate-control.md §4.
+ */
+import { type Micros, SECOND } from '../base/protocol.ts';
+import type { RateOptions } from './controller.ts';
+
+/** Bits per second throughout. */
+export class Estimate {
+  capacityBps: number;
+  targetBps: number;
+  /** Nobody has a use for more. */
+  wantedBps: number = Number.POSITIVE_INFINITY;
+  /** What arrived while a queue stood: the path's capacity when it was last seen; 0 before. */
+  knownBps = 0;
+  /** Capacity where a limit was met last (0 before the first), when, and whether by loss alone. */
+  cutBps = 0;
+  cutAtUs: Micros = -10 * SECOND;
+  isShallow = false;
+  readonly #minBps: number;
+  readonly #maxBps: number;
+
+  constructor(options: RateOptions) {
+    this.#minBps = options.minRateBps ?? 50_000;
+    this.#maxBps = options.maxRateBps ?? 1e10;
+    this.targetBps = this.clamp(1.3 * (options.startBitrateBps ?? 500_000));
+    this.capacityBps = this.targetBps;
+  }
+
+  /** More than this need not be found. */
+  get limitBps(): number {
+    return Math.min(this.#maxBps, this.wantedBps);
+  }
+
+  clamp(bps: number): number {
+    return Math.max(this.#minBps, Math.min(bps, this.limitBps));
+  }
+
+  /** Sets the capacity, within bounds. */
+  believe(bps: number): void {
+    this.capacityBps = this.clamp(bps);
+  }
+
+  /** The capacity now is where a limit was met, by a queue or (shallow) by loss alone. */
+  noteCut(isShallow: boolean, now: Micros): void {
+    this.isShallow = isShallow;
+    this.cutBps = this.capacityBps;
+    this.knownBps = this.capacityBps;
+    this.cutAtUs = now;
+  }
+
+  clampAll(): void {
+    this.targetBps = this.clamp(this.targetBps);
+    this.capacityBps = this.clamp(this.capacityBps);
+  }
+
+  /** Another path: where limits were means nothing any more. */
+  forgetLimits(): void {
+    this.cutBps = 0;
+    this.knownBps = 0;
+    this.isShallow = false;
+  }
+}

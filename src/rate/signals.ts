@@ -1,0 +1,93 @@
+/**
+ * What the media controller observes: queue, delivery rate, what was sent, loss. In: packets sent, acked, lost. Out: one
+ * consistent picture per control step. Source: docs/rate-control.md §4.1.
+ */
+import { MILLISECOND, type Micros } from '../base/protocol.ts';
+import type { AckedPacket, RttView } from './controller.ts';
+import { DelayFilter } from './delay.ts';
+import { DeliveryRate } from './delivery.ts';
+import { LossHistory, RecentMax, SendHistory } from './history.ts';
+import { Law } from './law.ts';
+import { queueTargetUs } from './queue-law.ts';
+
+/** Who sends less than this part of the target has too little to send: what arrives then says nothing of the path. */
+const USED_PART = 0.85;
+const STEP_SECONDS_FIRST = 0.025;
+const STEP_SECONDS_MAX = 0.1;
+
+/** One path. Fields are those of the last step. */
+export class Signals {
+  readonly delay: DelayFilter = new DelayFilter();
+  readonly delivery: DeliveryRate = new DeliveryRate();
+  readonly sent: SendHistory = new SendHistory();
+  readonly losses: LossHistory = new LossHistory();
+  /** The most that arrived, over 300 ms, lately. */
+  readonly delivered: RecentMax = new RecentMax();
+  now: Micros = 0;
+  /** Seconds since the step before. */
+  dt = 0;
+  smoothedRttUs: Micros = 100 * MILLISECOND;
+  minRttUs: Micros = 100 * MILLISECOND;
+  queueUs: Micros = 0;
+  /** The queue aimed at. */
+  aimUs: Micros = 0;
+  /** Change of the queue, seconds per second. */
+  growth = 0;
+  /** What arrives, over 300 ms, bits per second; NaN if too little is known. */
+  longBps: number = Number.NaN;
+  /** Too little is sent to fill what the target allows: the rate that arrives may raise an estimate, never lower it. */
+  isLimited = false;
+  /** Told in this step. */
+  acked = 0;
+  lost = 0;
+  #steppedAtUs: Micros = -1;
+
+  onAcked(packet: AckedPacket): void {
+    this.acked++;
+    this.delay.onPacket(packet.sentAtUs, packet.receivedAtUs, packet.ackedAtUs);
+    this.delivery.onPacket(packet);
+  }
+
+  /** After one ACK. True when a control step is due: then `step`, and in the end `done`. */
+  onAckEnd(now: Micros, rtt: RttView): boolean {
+    this.now = now;
+    if (rtt.hasSample) {
+      this.smoothedRttUs = rtt.smoothedUs;
+      this.minRttUs = rtt.minUs;
+    }
+    this.delivery.checkpoint();
+    if (this.#steppedAtUs >= 0 && now - this.#steppedAtUs < Law.TICK_US) return false;
+    const seconds = (now - this.#steppedAtUs) / 1e6;
+    this.dt = this.#steppedAtUs < 0 ? STEP_SECONDS_FIRST : Math.min(STEP_SECONDS_MAX, seconds);
+    this.#steppedAtUs = now;
+    return true;
+  }
+
+  step(targetBps: number): void {
+    const { now } = this;
+    this.delay.update(now);
+    const queueUs = this.delay.queueUs;
+    this.growth = (queueUs - this.queueUs) / (this.dt * 1e6);
+    this.queueUs = queueUs;
+    this.aimUs = queueTargetUs(targetBps);
+    this.losses.add(now, this.acked, this.lost, queueUs < 1.5 * this.aimUs);
+    this.longBps = this.delivery.over(Law.LONG_US);
+    this.isLimited = this.delivery.isAppLimited && !this.#isPressing(targetBps);
+    this.delivered.note(this.longBps, now);
+  }
+
+  done(): void {
+    this.acked = 0;
+    this.lost = 0;
+  }
+
+  get shortBps(): number {
+    return this.delivery.over(Law.SHORT_US);
+  }
+
+  /** What arrives now was sent about a round trip ago: was that what the target allowed? */
+  #isPressing(targetBps: number): boolean {
+    const leftBy = this.now - this.smoothedRttUs;
+    return this.sent.rate(leftBy - Law.LONG_US, leftBy) > USED_PART * targetBps;
+  }
+}

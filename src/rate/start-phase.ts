@@ -1,0 +1,52 @@
+/**
+ * The beginning: the rate doubles every round trip while enough is sent, and grows gently with probes while it is not,
+ * until a queue, or a delivery rate that grows no more, shows the capacity. Source: docs/rate-control.md §4.6; BBR's
+ * start (draft-ietf-ccwg-bbr §5.3.1).
+ */
+import { MILLISECOND } from '../base/protocol.ts';
+import type { Estimate } from './estimate.ts';
+import { Law } from './law.ts';
+import type { Signals } from './signals.ts';
+import { StartRounds } from './start-rounds.ts';
+
+export class StartPhase {
+  readonly #rounds: StartRounds = new StartRounds();
+
+  reset(): void {
+    this.#rounds.reset();
+  }
+
+  /** Returns true when the capacity is known: the start is over. */
+  step(signals: Signals, estimate: Estimate, randomLoss: number): boolean {
+    const { now, smoothedRttUs, queueUs, aimUs, delivery } = signals;
+    const window = Math.max(30 * MILLISECOND, Math.min(smoothedRttUs, Law.LONG_US));
+    const delivered = delivery.over(window);
+    if (Number.isNaN(delivered)) return false;
+    const isLimited = delivery.isAppLimited;
+    // A path is full when it delivers less than was sent; a rate that is flat because no more was sent proves nothing.
+    const leftBy = now - smoothedRttUs;
+    const isPressed = signals.sent.rate(leftBy - window, leftBy) > Law.PRESSED * delivered;
+    const provesNothing = isLimited || !isPressed;
+    const isFull = this.#rounds.onFeedback(delivered, provesNothing, signals.losses, smoothedRttUs, now);
+    if (queueUs > 0.5 * aimUs || isFull) {
+      // A path that is full without a queue to show has a shallow buffer, full to the brim: leave it room.
+      // A burst of media fills a part of the window only: what an earlier round carried counts as well.
+      const carried = Math.max(delivered, this.#rounds.reachedBps);
+      if (!isLimited) estimate.capacityBps = ((isFull ? 0.95 : 1) * carried) / (1 - randomLoss);
+      if (isFull) estimate.noteCut(true, now);
+      signals.delivered.note(delivered, now);
+      estimate.targetBps = estimate.capacityBps;
+      estimate.clampAll();
+      return true;
+    }
+    if (!isLimited) {
+      estimate.targetBps = Math.max(estimate.targetBps, this.#rounds.gain * delivered);
+    } else if (estimate.targetBps < 1.3 * delivered + 20_000) {
+      // Too little is sent to prove more: grow gently, and let probes do the rest.
+      estimate.targetBps *= 1 + Math.min(1, 2 * signals.dt);
+    }
+    estimate.targetBps = estimate.clamp(estimate.targetBps);
+    estimate.capacityBps = estimate.targetBps;
+    return false;
+  }
+}

@@ -46,9 +46,11 @@ export class LossGuard {
       estimate.capacityBps *= BREAKER_CUT;
       estimate.targetBps = estimate.capacityBps;
     }
-    if (loss <= Law.LOSS_STOP) return isTripped;
-    const isKnown = losses.acked + losses.lost >= PACKETS_MIN;
-    const stops = isKnown && now - this.#stopAtUs > Law.LOSS_STOP_INTERVAL_US;
+    const packets = losses.acked + losses.lost;
+    // A standard deviation more: few packets may exceed it by chance.
+    const limit = Law.LOSS_STOP + Math.sqrt((Law.LOSS_STOP * (1 - Law.LOSS_STOP)) / Math.max(1, packets));
+    if (loss <= limit) return isTripped;
+    const stops = packets >= PACKETS_MIN && now - this.#stopAtUs > Law.LOSS_STOP_INTERVAL_US;
     if (stops) {
       this.#stopAtUs = now;
       estimate.capacityBps *= 0.9;

@@ -32,7 +32,15 @@ const ORIGINAL_ID_BYTES_MIN = 8;
 /** Options every connection of the endpoint shares. */
 export type SharedOptions = Omit<
   ConnectionOptions,
-  'isServer' | 'localId' | 'remoteId' | 'originalId' | 'path' | 'handshake' | 'nowUs'
+  | 'isServer'
+  | 'localId'
+  | 'remoteId'
+  | 'originalId'
+  | 'path'
+  | 'handshake'
+  | 'nowUs'
+  | 'issuer'
+  | 'isValidated'
 >;
 
 /** What a caller adds. */
@@ -107,7 +115,9 @@ export class Endpoint {
       this.unroutable++;
       return undefined;
     }
-    connection.handleDatagram(datagram, path, now);
+    // A new connection has taken the path that was lent for this datagram, under a number of its own.
+    const isNew = connection.state.counters.datagramsReceived === 0;
+    connection.handleDatagram(datagram, isNew ? connection.path : path, now);
     // TLS may have ended between two datagrams. One that failed stays half-open until it is forgotten: else forgers
     // could have any number of them closing.
     const slot = this.#slots[connection.slot];

@@ -18,6 +18,7 @@ import type { ConnectionEvent } from './events.ts';
 import { Lifecycle } from './lifecycle.ts';
 import type { ConnectionOptions } from './options.ts';
 import { PACKET_OVERHEAD_BYTES } from './path-view.ts';
+import { PathWatch } from './path-watch.ts';
 import { Receiver } from './receive.ts';
 import { ConnectionState } from './state.ts';
 import { Timer } from './timers.ts';
@@ -31,22 +32,26 @@ export class Connection implements Protocol<ConnectionEvent> {
   readonly #receiver: Receiver;
   readonly #lifecycle: Lifecycle;
   readonly #bitrate: Bitrate;
-  /** The path that datagrams leave on. */
-  path: PathId;
+  readonly #watch: PathWatch;
 
   constructor(options: ConnectionOptions, slot = 0) {
     this.slot = slot;
-    this.path = options.path;
     const state = new ConnectionState(options);
     this.#state = state;
     this.#transmitter = new Transmitter(state);
     this.#lifecycle = new Lifecycle(state, (now) => this.#receiver.onKeys(now));
     this.#receiver = new Receiver(state, this.#lifecycle);
     this.#bitrate = new Bitrate(state);
+    this.#watch = new PathWatch(state);
   }
 
-  handleDatagram(datagram: Uint8Array, _path: PathId, now: Micros): void {
-    const { close, counters } = this.#state;
+  /** The path of the datagram that `pollTransmit` wrote last; before the first, that of the connection. */
+  get path(): PathId {
+    return this.#transmitter.path;
+  }
+
+  handleDatagram(datagram: Uint8Array, path: PathId, now: Micros): void {
+    const { close, counters, paths } = this.#state;
     if (close.phase === 'closed') return;
     if (isLongHeader(datagram) && versionOf(datagram) === 0) {
       this.#onVersionNegotiation(datagram, now);
@@ -54,6 +59,7 @@ export class Connection implements Protocol<ConnectionEvent> {
     }
     counters.datagramsReceived++;
     counters.bytesReceived += datagram.length;
+    paths.onDatagram(path, datagram.length);
     this.#receiver.packets(datagram, now);
     this.#followDatagramSize();
     this.#bitrate.update(now);
@@ -78,6 +84,7 @@ export class Connection implements Protocol<ConnectionEvent> {
     if (state.close.phase !== 'open') return;
     state.handshake?.onTimeout(now);
     state.recovery.onTimeout(now);
+    this.#watch.onTimeout(now);
     state.streams.handleTimeout(now);
     state.tracks.handleTimeout(now);
     this.#followDatagramSize();
@@ -94,7 +101,10 @@ export class Connection implements Protocol<ConnectionEvent> {
     if (close.phase !== 'open') return timers.deadline(Timer.CLOSE);
     let next = timers.next;
     if (handshake !== undefined) next = Math.min(next, handshake.nextDeadline());
-    if (keys !== undefined) next = Math.min(next, received.ackDueAt());
+    if (keys !== undefined) {
+      next = Math.min(next, this.#watch.nextDeadline());
+      if (!this.#transmitter.isStarved) next = Math.min(next, received.ackDueAt());
+    }
     return Math.min(next, recovery.nextDeadline(), streams.nextDeadline(), tracks.nextDeadline());
   }
 
@@ -171,6 +181,28 @@ export class Connection implements Protocol<ConnectionEvent> {
   /** Ends the connection. The peer is told; `closed` follows when it has confirmed, or after a few repetitions. */
   close(isApplication: boolean, errorCode: number, reason: string, now: Micros): void {
     this.#lifecycle.close({ isApplication, errorCode, reason }, now);
+  }
+
+  /** Caller: leaves the present path for a fresh port, as soon as one is proven; `path-changed` tells. */
+  migrate(now: Micros): void {
+    if (this.#state.close.phase === 'open' && this.#state.handshake === undefined)
+      this.#state.paths.heal(true, now);
+  }
+
+  /** Answer to `path-wanted`: a socket on a fresh port is open. */
+  openedPath(path: PathId, now: Micros): void {
+    this.#state.paths.opened(path, now);
+  }
+
+  /** Answer to `path-wanted`: none could be opened. */
+  pathFailed(): void {
+    this.#state.paths.notOpened();
+  }
+
+  /** The endpoint forgets it: its paths are given back. */
+  release(): void {
+    this.#state.ids.end();
+    this.#state.paths.releaseAll();
   }
 
   /** What a live track's encoder may produce now, bits per second. */

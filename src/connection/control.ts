@@ -1,14 +1,11 @@
 /**
- * Control frames of the connection itself: HANDSHAKE_DONE, DATAGRAM_SIZE, PATH_RESPONSE, PING. Each is sent until
+ * Control frames of the connection itself: HANDSHAKE_DONE, DATAGRAM_SIZE, PING. Each is sent until
  * acknowledged where its loss would matter. Source: RFC 9000 §13.3.
  */
-import { copyBytes, type Writer } from '../base/bytes.ts';
-import { writeControlFrame, writeDatagramSize, writePathFrame } from '../wire/control.ts';
+import type { Writer } from '../base/bytes.ts';
+import { writeControlFrame, writeDatagramSize } from '../wire/control.ts';
 import { type FrameSource, type PacketRecord, TokenKind } from '../wire/frame-source.ts';
 import { FrameType } from '../wire/frame-types.ts';
-
-/** PATH_CHALLENGEs waiting for an answer; older ones are forgotten. */
-const RESPONSES_MAX = 4;
 
 export class ControlFrames implements FrameSource {
   #isDonePending = false;
@@ -16,7 +13,6 @@ export class ControlFrames implements FrameSource {
   #sizePending = 0;
   /** Counts announcements: only the newest one's fate matters. */
   #announcement = 0;
-  readonly #responses: Uint8Array[] = [];
   /**
    * Packets of exactly this size may leave out Length: the peer is known to know it (docs/wire-format.md §1.2). 0 while
    * an announcement is under way: which size the peer would take a packet without Length to have is then uncertain.
@@ -42,13 +38,8 @@ export class ControlFrames implements FrameSource {
     this.announcedBytes = 0;
   }
 
-  respond(data: Uint8Array): void {
-    if (this.#responses.length >= RESPONSES_MAX) this.#responses.shift();
-    this.#responses.push(copyBytes(data));
-  }
-
   wantsToSend(): boolean {
-    return this.#isDonePending || this.#isPingPending || this.#sizePending > 0 || this.#responses.length > 0;
+    return this.#isDonePending || this.#isPingPending || this.#sizePending > 0;
   }
 
   writeFrames(writer: Writer, record: PacketRecord): boolean {
@@ -62,9 +53,6 @@ export class ControlFrames implements FrameSource {
       writeDatagramSize(writer, this.#sizePending);
       record.note(TokenKind.CONTROL, FrameType.DATAGRAM_SIZE, this.#sizePending, this.#announcement);
       this.#sizePending = 0;
-    }
-    while (this.#responses.length > 0 && writer.room >= 9) {
-      writePathFrame(writer, FrameType.PATH_RESPONSE, this.#responses.shift() as Uint8Array);
     }
     if (this.#isPingPending && writer.room >= 1) {
       writeControlFrame(writer, FrameType.PING);

@@ -36,9 +36,10 @@ export class DatagramQueue implements Sender, TokenOwner {
   readonly #queue: QueuedDatagram[] = [];
   readonly #activate: Activate;
   readonly #settled: DatagramSettled;
+  /** Sent, and its fate not told: a packet that counted as lost may be acknowledged later. */
+  readonly #inFlight: Set<number> = new Set();
   #queuedBytes = 0;
   #nextId = 0;
-  #isEnded = false;
 
   constructor(sendOrder: number, activate: Activate, settled: DatagramSettled) {
     this.sendOrder = sendOrder;
@@ -70,10 +71,11 @@ export class DatagramQueue implements Sender, TokenOwner {
     this.#queue.length = kept;
   }
 
-  /** Settles everything that waits as dropped: the connection is over. */
+  /** The connection is over: what waits is dropped, what is under way may have arrived and counts as lost. */
   end(): void {
-    this.#isEnded = true;
     while (this.#queue.length > 0) this.#drop('dropped');
+    for (const id of this.#inFlight) this.#settled(id, 'lost');
+    this.#inFlight.clear();
   }
 
   hasData(now: Micros): boolean {
@@ -89,17 +91,18 @@ export class DatagramQueue implements Sender, TokenOwner {
     if (size > writer.room) return 0;
     writeDatagramFrame(writer, next.bytes);
     record.note(TokenKind.DATAGRAM, next.id, 0, 0);
+    this.#inFlight.add(next.id);
     this.#queue.shift();
     this.#queuedBytes -= next.bytes.length;
     return size;
   }
 
   onAcked(id: number): void {
-    if (!this.#isEnded) this.#settled(id, 'acknowledged');
+    if (this.#inFlight.delete(id)) this.#settled(id, 'acknowledged');
   }
 
   onLost(id: number): void {
-    if (!this.#isEnded) this.#settled(id, 'lost');
+    if (this.#inFlight.delete(id)) this.#settled(id, 'lost');
   }
 
   #drop(outcome: DatagramOutcome): void {

@@ -23,6 +23,10 @@ export type ConnectionEvent =
   /** Server: the caller's parameters are known. The owner answers with `attachHandshake` or `close`. */
   | { readonly type: 'incoming'; readonly resource: string; readonly identity: string }
   | { readonly type: 'connected' }
+  /** A socket on a fresh port is wanted: answer with `openedPath` or `pathFailed`. For the driver, not for applications. */
+  | { readonly type: 'path-wanted' }
+  /** Datagrams leave on another path: the peer, or this end, has another address. */
+  | { readonly type: 'path-changed' }
   /** Always the last one. */
   | { readonly type: 'closed'; readonly closing: Closing }
   | { readonly type: 'track'; readonly trackId: number; readonly announcement: Announcement }

@@ -85,7 +85,7 @@ export class Lifecycle {
     const state = this.#state;
     const { options } = state;
     state.remoteParameters = remote;
-    if (state.handshake?.remoteId !== undefined) state.remoteId = state.handshake.remoteId;
+    if (state.handshake?.remoteId !== undefined) state.paths.active.remoteId = state.handshake.remoteId;
     const ours = options.parameters.maxIdleTimeoutMs;
     const theirs = remote.maxIdleTimeoutMs;
     const shorter = ours === 0 ? theirs : theirs === 0 ? ours : Math.min(ours, theirs);
@@ -120,7 +120,8 @@ export class Lifecycle {
   onShortOpened(now: Micros): void {
     const state = this.#state;
     if (state.handshake === undefined) return;
-    state.isValidated = true;
+    state.paths.onProof();
+    state.ids.start(state.options.localId, state.paths.active.remoteId);
     state.path.reservedBytes = 0;
     state.handshake.recovery.discard();
     state.handshake.handshake?.close();

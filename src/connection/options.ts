@@ -4,6 +4,8 @@ import type { Random } from '../base/random.ts';
 import type { Handshake } from '../crypto/handshake.ts';
 import type { CryptoProvider } from '../crypto/protection.ts';
 import type { ErasureCodec } from '../fec/codec.ts';
+import type { IdIssuer } from '../path/connection-ids.ts';
+import type { PathKeeper } from '../path/path-set.ts';
 import type { RateController } from '../rate/controller.ts';
 import { PARAMETER_DEFAULTS, type Parameters } from '../wire/parameters.ts';
 
@@ -22,6 +24,12 @@ export interface ConnectionOptions {
   /** The client's first destination connection ID: seed of the Initial keys. */
   readonly originalId: Uint8Array;
   readonly path: PathId;
+  /** Owner of the sockets. Without one a connection follows no peer to another host. */
+  readonly paths?: PathKeeper | undefined;
+  /** Makes further connection IDs. Without one those of the handshake stay. */
+  readonly issuer?: IdIssuer | undefined;
+  /** Server: the caller has shown by a token that its address is its own. */
+  readonly isValidated?: boolean | undefined;
   /** What we tell the peer. */
   readonly parameters: Readonly<Parameters>;
   readonly crypto: CryptoProvider;

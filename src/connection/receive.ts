@@ -41,6 +41,8 @@ export class Receiver {
   #undecryptableBytes = 0;
   /** Number of the 1-RTT packet at hand. */
   #packetNumber = 0;
+  /** It carries nothing but path frames, connection IDs and padding (RFC 9000 §9.1). */
+  #isProbing = false;
   /** Number of the packet whose DATAGRAM_SIZE holds: one that comes late must not undo a newer one. */
   #sizeNumber = -1;
 
@@ -110,6 +112,8 @@ export class Receiver {
     this.#lifecycle.onAuthenticated(now);
     this.#lifecycle.onShortOpened(now);
     this.#packetNumber = packetNumber;
+    const isNewest = packetNumber > received.largest;
+    this.#isProbing = true;
     const reader = this.#reader.reset(datagram, header.payloadStart, header.end - TAG_BYTES);
     const isEliciting = this.#frames(reader, now);
     if (isEliciting === UNACKNOWLEDGED) return 0;
@@ -117,6 +121,9 @@ export class Receiver {
     received.onPacket(packetNumber, isEliciting === 1, now);
     if (this.#state.hasFrameEnded) received.onFrameEnd(now);
     this.#state.hasFrameEnded = false;
+    // After its frames: what they acknowledge did arrive, whatever path comes next.
+    this.#state.paths.onPacket(isNewest, this.#isProbing, now);
+    if (isEliciting === 1) this.#state.silence.onArrival(now);
     return 0;
   }
 
@@ -136,6 +143,7 @@ export class Receiver {
         this.#lifecycle.onPacketAfterEnd();
         return 0;
       }
+      if (!isProbingFrame(type)) this.#isProbing = false;
       const handler = this.#handlers[type];
       if (handler === undefined) return 2 + WireError.PROTOCOL_VIOLATION;
       if (!isClose && type !== FrameType.ACK) isEliciting = 1;
@@ -171,26 +179,21 @@ export class Receiver {
 
   #fillHandlers(): void {
     const state = this.#state;
-    const { tracks, control, events } = state;
+    const { tracks, events } = state;
     const lifecycle = this.#lifecycle;
     this.#on(FrameType.PING, FrameType.PING, () => 0);
     this.#on(FrameType.ACK, FrameType.ACK, (reader, _type, now) => {
       const error = this.#ack.parse(reader);
       if (error !== 0) return error;
+      const before = state.recovery.lastProgressUs;
       const wireError = state.recovery.onAckReceived(this.#ack, now);
+      if (state.recovery.lastProgressUs > before) state.paths.onProgress();
       state.keys?.onAcked(state.recovery.largestAcked, now);
       return wireError;
     });
     this.#on(FrameType.CRYPTO, FrameType.CRYPTO, () => WireError.PROTOCOL_VIOLATION);
     this.#fillStreamHandlers();
-    this.#on(FrameType.PATH_CHALLENGE, FrameType.PATH_CHALLENGE, (reader) => {
-      control.respond(reader.take(8));
-      return reader.failed ? WireError.FRAME_ENCODING_ERROR : 0;
-    });
-    this.#on(FrameType.PATH_RESPONSE, FrameType.PATH_RESPONSE, (reader) => {
-      reader.take(8);
-      return reader.failed ? WireError.FRAME_ENCODING_ERROR : 0;
-    });
+    this.#fillPathHandlers();
     this.#on(FrameType.CONNECTION_CLOSE, FrameType.APPLICATION_CLOSE, (reader, type, now) => {
       const frame = readClose(reader, type);
       if (frame === undefined) return WireError.FRAME_ENCODING_ERROR;
@@ -234,6 +237,29 @@ export class Receiver {
     });
   }
 
+  #fillPathHandlers(): void {
+    const { paths, ids } = this.#state;
+    this.#on(FrameType.NEW_CONNECTION_ID, FrameType.NEW_CONNECTION_ID, (reader) =>
+      ids.onNewId(reader, (old, replacement) => paths.replaceId(old, replacement)),
+    );
+    this.#on(FrameType.RETIRE_CONNECTION_ID, FrameType.RETIRE_CONNECTION_ID, (reader) => {
+      const sequence = reader.varint();
+      return reader.failed ? WireError.FRAME_ENCODING_ERROR : ids.onRetireId(sequence);
+    });
+    this.#on(FrameType.PATH_CHALLENGE, FrameType.PATH_CHALLENGE, (reader, _type, now) => {
+      const data = reader.take(8);
+      if (reader.failed) return WireError.FRAME_ENCODING_ERROR;
+      paths.onChallenge(data, now);
+      return 0;
+    });
+    this.#on(FrameType.PATH_RESPONSE, FrameType.PATH_RESPONSE, (reader, _type, now) => {
+      const data = reader.take(8);
+      if (reader.failed) return WireError.FRAME_ENCODING_ERROR;
+      paths.onResponse(data, now);
+      return 0;
+    });
+  }
+
   #fillStreamHandlers(): void {
     const { streams } = this.#state;
     this.#on(FrameType.STREAM, FrameType.STREAM + 7, (reader, type) => {
@@ -272,4 +298,13 @@ export class Receiver {
     one(FrameType.STREAMS_BLOCKED_BIDIRECTIONAL, (limit) => streams.onStreamsBlocked(true, limit));
     one(FrameType.STREAMS_BLOCKED_UNIDIRECTIONAL, (limit) => streams.onStreamsBlocked(false, limit));
   }
+}
+
+/** Frames that probe a path without moving to it. */
+function isProbingFrame(type: number): boolean {
+  return (
+    type === FrameType.PATH_CHALLENGE ||
+    type === FrameType.PATH_RESPONSE ||
+    type === FrameType.NEW_CONNECTION_ID
+  );
 }

@@ -6,6 +6,9 @@ import type { Micros } from '../base/protocol.ts';
 import type { OneRttKeys } from '../crypto/key-phase.ts';
 import { BlockDecoder } from '../fec/decoder.ts';
 import { BlockEncoder } from '../fec/encoder.ts';
+import { ConnectionIds } from '../path/connection-ids.ts';
+import { NO_KEEPER, type PathEvents, PathSet } from '../path/path-set.ts';
+import { Silence } from '../path/silence.ts';
 import type { RateController } from '../rate/controller.ts';
 import { DatagramSizeProber } from '../recovery/datagram-size.ts';
 import { LossRecovery } from '../recovery/loss-recovery.ts';
@@ -55,10 +58,11 @@ export class ConnectionState {
   handshake: HandshakePhase | undefined;
   /** From the end of TLS on. */
   keys: OneRttKeys | undefined;
-  remoteId: Uint8Array;
+  readonly ids: ConnectionIds;
+  readonly paths: PathSet;
+  /** Of the peer, for an end that only listens. */
+  readonly silence: Silence = new Silence();
   remoteParameters: Parameters | undefined;
-  /** The peer's address is proven: a 1-RTT packet of its has opened. */
-  isValidated = false;
   /** The datagram size the peer announced. */
   peerDatagramBytes: number = DATAGRAM_BYTES_MIN;
   /** The smaller of both ends' idle timeouts, us. */
@@ -68,7 +72,6 @@ export class ConnectionState {
 
   constructor(options: ConnectionOptions) {
     this.options = options;
-    this.remoteId = options.remoteId;
     this.idleTimeoutUs = options.parameters.maxIdleTimeoutMs * 1000;
     this.controller = options.controller(options.path);
     this.pacer = new Pacer(this.controller.pacingRateBps, DATAGRAM_BYTES_MIN);
@@ -82,6 +85,18 @@ export class ConnectionState {
       sizeObserver: this.prober,
       random: options.random,
     });
+    this.ids = new ConnectionIds(options.issuer);
+    this.paths = new PathSet({
+      isServer: options.isServer,
+      keeper: options.paths ?? NO_KEEPER,
+      events: pathEvents(this),
+      random: options.random,
+      ids: this.ids,
+      path: options.path,
+      remoteId: options.remoteId,
+      probeTimeoutUs: () => this.recovery.probeTimeoutUs,
+    });
+    this.paths.active.isValidated = options.isValidated ?? false;
     this.path = new PathView(this.rtt, this.recovery, DATAGRAM_BYTES_MIN);
     this.datagrams = new DatagramQueue(DATAGRAM_SEND_ORDER, activate, (id, outcome) =>
       this.events.push({ type: 'datagram-settled', id, outcome }),
@@ -113,6 +128,7 @@ export class ConnectionState {
     owners[TokenKind.TRACK_CONTROL] = this.tracks;
     owners[TokenKind.DATAGRAM] = this.datagrams;
     owners[TokenKind.PROBE] = this.prober;
+    owners[TokenKind.PATH] = this.ids;
     this.handshake = new HandshakePhase(options, this.rtt);
   }
 }
@@ -133,6 +149,25 @@ function trackEvents(state: ConnectionState): TrackSetEvents {
       state.hasFrameEnded = true;
     },
     onWantsToSend: () => {},
+  };
+}
+
+/** What a move to another path does to the parts that measure one. */
+function pathEvents(state: ConnectionState): PathEvents {
+  return {
+    onMoved: (now) => {
+      state.recovery.abandonInFlight(now);
+      // The peer follows the newest packet that is more than a probe.
+      if (!state.options.isServer) state.control.sendPing();
+      state.events.push({ type: 'path-changed' });
+    },
+    onNewRoute: (roundTripUs, now) => {
+      state.controller.onPathChange(now);
+      state.rtt.reset();
+      if (!Number.isNaN(roundTripUs)) state.rtt.onSample(roundTripUs, 0);
+      state.prober.onPathChange(now);
+    },
+    onWanted: () => state.events.push({ type: 'path-wanted' }),
   };
 }
 

@@ -3,19 +3,21 @@
  * Out: one sealed datagram. Read `write` as the list of stages in order. Source: DESIGN D8; ARCHITECTURE.md; RFC 9000 §12, §13.
  */
 import { Writer } from '../base/bytes.ts';
-import { type Micros, NEVER } from '../base/protocol.ts';
+import { type Micros, NEVER, type PathId } from '../base/protocol.ts';
 import { TAG_BYTES } from '../crypto/protection.ts';
+import type { Path } from '../path/path.ts';
 import { PacketFlag } from '../recovery/sent-packets.ts';
 import { encodeText, REASON_BYTES_MAX, writeClose, writeControlFrame } from '../wire/control.ts';
 import { TokenKind } from '../wire/frame-source.ts';
 import { FrameType } from '../wire/frame-types.ts';
 import { DATAGRAM_BYTES_MIN, packetNumberBytes, shortHeaderBytes, writeShortHeader } from '../wire/header.ts';
+import { PathProbeWriter } from './path-probe.ts';
 import type { ConnectionState } from './state.ts';
 import { Timer } from './timers.ts';
 
 const LENGTH_BYTES = 2;
-/** A server sends at most this many times what it received before the caller's address is validated. */
-const AMPLIFICATION_LIMIT = 3;
+/** Less room than this, of what may be sent to an address that is not proven, holds no packet worth sending. */
+const PACKET_BYTES_MIN = 64;
 /**
  * In flight at most until the peer has confirmed its keys. A server keeps 256 KiB of packets that it cannot open yet
  * (DESIGN D2): what a fast caller sends beyond that would be lost, and count as loss of the path.
@@ -28,18 +30,37 @@ export class Transmitter {
   readonly #writer: Writer = new Writer();
   /** The packet being written carries media, stream data or app datagrams. */
   #hasData = false;
+  readonly #pathProbes: PathProbeWriter;
+  /** The peer must send before anything may leave: what is due cannot be met by waking up. */
+  isStarved = false;
+  /** The path of the datagram written last. */
+  path: PathId;
   /** What waits did not fit behind the client's repeated flight. */
   #isRepeatTooLarge = false;
 
   constructor(state: ConnectionState) {
     this.#state = state;
+    this.#pathProbes = new PathProbeWriter(state);
+    this.path = state.paths.active.id;
   }
 
   /** Writes the next datagram into `out`; returns its size, 0 = nothing to send now. */
   write(out: Uint8Array, now: Micros): number {
     const state = this.#state;
     if (state.close.phase !== 'open') return this.#count(this.#writeClosing(out, now), now);
-    if (!this.#mayAmplify()) return 0;
+    const probed = this.#pathProbes.next(now);
+    if (probed !== undefined) {
+      const probeBytes = this.#pathProbes.write(out, probed, now);
+      if (probeBytes > 0) return this.#count(probeBytes, now, probed);
+    }
+    const size = this.#room(now) < PACKET_BYTES_MIN ? 0 : this.#writeActive(out, now);
+    this.isStarved = size === 0 && this.#room(now) !== Number.POSITIVE_INFINITY;
+    return size;
+  }
+
+  /** A datagram on the path in use. */
+  #writeActive(out: Uint8Array, now: Micros): number {
+    const state = this.#state;
     let size = 0;
     if (state.handshake !== undefined) {
       size = this.#writeHandshake(out, now);
@@ -59,20 +80,23 @@ export class Transmitter {
     return this.#count(size, now);
   }
 
-  #count(size: number, now: Micros): number {
+  #count(size: number, now: Micros, path: Path = this.#state.paths.active): number {
     if (size > 0) {
       const { counters, timers, options } = this.#state;
       counters.datagramsSent++;
       counters.bytesSent += size;
+      path.bytesSent += size;
+      this.path = path.id;
       timers.set(Timer.KEEP_ALIVE, now + options.keepAliveUs);
     }
     return size;
   }
 
-  #mayAmplify(): boolean {
-    const { options, counters, isValidated } = this.#state;
-    if (!options.isServer || isValidated) return true;
-    return counters.bytesSent + DATAGRAM_BYTES_MIN <= AMPLIFICATION_LIMIT * counters.bytesReceived;
+  /** Bytes that may go to the peer's address now: all, once it is proven. During the handshake full datagrams or none. */
+  #room(now: Micros): number {
+    const { paths, handshake } = this.#state;
+    const credit = paths.active.credit(now);
+    return handshake !== undefined && credit < DATAGRAM_BYTES_MIN ? 0 : credit;
   }
 
   /**
@@ -96,11 +120,12 @@ export class Transmitter {
   }
 
   #wantsShort(now: Micros): boolean {
-    const { received, recovery, control, streams, tracks } = this.#state;
+    const { received, recovery, control, ids, streams, tracks } = this.#state;
     return (
       received.ackDueAt() <= now ||
       recovery.probesDue > 0 ||
       control.wantsToSend() ||
+      ids.wantsToSend() ||
       streams.wantsToSend(now) ||
       tracks.wantsToSend(now) ||
       this.#mayWriteData(now)
@@ -124,7 +149,7 @@ export class Transmitter {
   /** One short packet at `out[start)`; returns its bytes, 0 = nothing to say. */
   #writeShort(out: Uint8Array, start: number, padTo: number, now: Micros): number {
     const state = this.#state;
-    const { recovery, control, streams, tracks } = state;
+    const { recovery, control, ids, streams, tracks } = state;
     if (!recovery.canSend()) return 0;
     if (!this.#wantsShort(now)) return start === 0 ? this.#writeSizeProbe(out, now) : 0;
     const mayWriteData = this.#mayWriteData(now);
@@ -132,7 +157,7 @@ export class Transmitter {
     const packetNumber = recovery.begin();
     const numberBytes = packetNumberBytes(packetNumber, recovery.largestAcked);
     const headerBytes = shortHeaderBytes(false, numberBytes);
-    const sizeMax = start === 0 ? state.path.datagramBytes : DATAGRAM_BYTES_MIN;
+    const sizeMax = start === 0 ? Math.min(state.path.datagramBytes, this.#room(now)) : DATAGRAM_BYTES_MIN;
     // Frames are written where they lie in a packet without Length; §1.2 of the wire format decides afterwards. Only a
     // packet of the announced size may go without: any other keeps room for it.
     const lengthBytes = start === 0 && sizeMax === control.announcedBytes ? 0 : LENGTH_BYTES;
@@ -141,6 +166,7 @@ export class Transmitter {
     this.#hasData = false;
     const acksEnd = this.#writeFeedback(writer, now);
     if (control.wantsToSend()) control.writeFrames(writer, recovery.record);
+    if (ids.wantsToSend()) ids.writeFrames(writer, recovery.record);
     streams.writeFrames(writer, recovery.record, now);
     tracks.writeFrames(writer, recovery.record, now);
     if (mayWriteData) this.#writeData(writer, now);
@@ -189,7 +215,8 @@ export class Transmitter {
     flags: number,
     now: Micros,
   ): number {
-    const { keys, control, recovery, pacer, counters, remoteId } = this.#state;
+    const { keys, control, recovery, pacer, counters, paths } = this.#state;
+    const { remoteId } = paths.active;
     const writer = this.#writer;
     const framesStart = start + shortHeaderBytes(false, numberBytes);
     let end = writer.at;
@@ -225,8 +252,9 @@ export class Transmitter {
 
   /** A datagram size probe travels alone: PING, then PADDING up to the size in question. */
   #writeSizeProbe(out: Uint8Array, now: Micros): number {
-    const { prober, recovery, keys, remoteId, pacer, counters, handshake } = this.#state;
-    if (handshake !== undefined) return 0;
+    const { prober, recovery, keys, paths, pacer, counters, handshake } = this.#state;
+    const { remoteId, isValidated } = paths.active;
+    if (handshake !== undefined || !isValidated) return 0;
     const size = prober.probeSize(now);
     if (size === 0 || size > out.length || !recovery.canSend()) return 0;
     const packetNumber = recovery.begin();
@@ -251,7 +279,7 @@ export class Transmitter {
   /** CONNECTION_CLOSE in every packet number space that the peer may be able to open. */
   #writeClosing(out: Uint8Array, now: Micros): number {
     const { close, handshake, keys } = this.#state;
-    if (!close.isDue || !this.#mayAmplify()) return 0;
+    if (!close.isDue || this.#room(now) < PACKET_BYTES_MIN) return 0;
     close.isDue = false;
     let size = 0;
     if (handshake !== undefined) {

@@ -4,11 +4,11 @@
  */
 import { MILLISECOND } from '../base/protocol.ts';
 import { UDP_IPV4_HEADER_BYTES } from '../sim/link-options.ts';
-import { connectHosts, type Network } from '../sim/network.ts';
+import type { Network } from '../sim/network.ts';
 import type { Simulator } from '../sim/simulator.ts';
 import type { TrackSender } from '../track/send.ts';
 import { frameContent, type LabFrame } from './frames.ts';
-import { createPair, type End, type PairOptions } from './pair.ts';
+import { createPair, type End, joinPair, type PairOptions } from './pair.ts';
 import type { Transport, TransportEvents, TransportReport } from './transport.ts';
 import { type WireBytes, WireMeter } from './wire-meter.ts';
 import type { Source } from './workload.ts';
@@ -43,7 +43,7 @@ export class MillraceTransport implements Transport {
     this.#events = events;
     this.#latencyMs = options.latencyMs;
     const { client, server } = createPair(sim, options);
-    connectHosts(client.host, server.host, network);
+    joinPair(client, server, network);
     this.client = client;
     this.server = server;
     client.onEvent = (event) => {

@@ -6,22 +6,26 @@
  *   const sim = new Simulator({ seed: 1 });
  *   const network = new Network(sim, preset('wifi-lossy'));
  *   const { client, server } = createPair(sim);
- *   connectHosts(client.host, server.host, network);
+ *   joinPair(client, server, network);
  *   client.host.start();
  *   sim.run(200_000);
  *   const track = client.host.call(() => client.connection.tracks.openLive({ kind: 'video', latencyUs: 120_000 }));
  */
-import { type Micros, SECOND } from '../base/protocol.ts';
+import { type Micros, type PathId, SECOND } from '../base/protocol.ts';
+import { SeededRandom } from '../base/random.ts';
 import { Connection } from '../connection/connection.ts';
 import type { ConnectionEvent } from '../connection/events.ts';
 import { type ConnectionOptions, localParameters } from '../connection/options.ts';
 import { PlainHandshake } from '../crypto/plain-handshake.ts';
 import { plainCrypto } from '../crypto/plain-protection.ts';
 import { codec } from '../fec/kernel.ts';
+import type { IdIssuer } from '../path/connection-ids.ts';
+import type { PathKeeper } from '../path/path-set.ts';
 import { MediaController } from '../rate/media.ts';
+import { CLIENT_ADDRESS, connectHosts, type Network } from '../sim/network.ts';
 import { ProtocolHost } from '../sim/protocol-host.ts';
 import type { Simulator } from '../sim/simulator.ts';
-import { DATAGRAM_BYTES_MAX } from '../wire/header.ts';
+import { CONNECTION_ID_BYTES, DATAGRAM_BYTES_MAX, RESET_TOKEN_BYTES } from '../wire/header.ts';
 import type { Parameters } from '../wire/parameters.ts';
 
 /** How the two connections differ from the usual ones. */
@@ -43,6 +47,8 @@ export interface End {
   readonly events: ConnectionEvent[];
   /** Called for every event, before it is kept. */
   onEvent: (event: ConnectionEvent, now: Micros) => void;
+  /** Paths given back; at a client: sockets closed. */
+  readonly released: PathId[];
 }
 
 const CLIENT_ID = Uint8Array.of(0, 0, 0, 0, 1, 2, 3, 4);
@@ -97,21 +103,64 @@ export function createPair(
   return { client, server };
 }
 
+/** Joins both ends by a network; the client gets another socket, on the next port, whenever it wants one. */
+export function joinPair(client: End, server: End, network: Network): void {
+  const open = connectHosts(client.host, server.host, network);
+  let port = CLIENT_ADDRESS;
+  const before = client.onEvent;
+  client.onEvent = (event, now) => {
+    before(event, now);
+    if (event.type === 'path-wanted') client.connection.openedPath(open(++port), now);
+  };
+}
+
 function makeEnd(sim: Simulator, name: string, options: ConnectionOptions): End {
-  const connection = new Connection(options);
+  const released: PathId[] = [];
+  const paths: PathKeeper = {
+    claim: (path) => path,
+    release: (path) => {
+      released.push(path);
+      end.host.closePath(path);
+    },
+    isSameHost: (a, b) => hostOf(end.host.addressOf(a)) === hostOf(end.host.addressOf(b)),
+  };
+  const connection = new Connection({ paths, issuer: makeIssuer(options.isServer), ...options });
   const events: ConnectionEvent[] = [];
   const end: { -readonly [K in keyof End]: End[K] } = {
     connection,
     events,
+    released,
     onEvent: () => {},
     host: undefined as unknown as ProtocolHost<ConnectionEvent>,
   };
   end.host = new ProtocolHost<ConnectionEvent>(sim, connection, {
     name,
+    transmitPath: () => connection.path,
     onEvent: (event, now) => {
       end.onEvent(event, now);
       events.push(event);
     },
   });
   return end;
+}
+
+/** Simulated addresses are host * 65536 + port. */
+function hostOf(address: number | undefined): number {
+  return Math.floor((address ?? 0) / 65_536);
+}
+
+/** IDs that need not lead anywhere: every datagram of a pair is the one connection's. */
+function makeIssuer(isServer: boolean): IdIssuer {
+  const random = new SeededRandom(isServer ? 2 : 1);
+  const bytes = (size: number): Uint8Array => {
+    const filled = new Uint8Array(size);
+    random.fill(filled);
+    return filled;
+  };
+  return {
+    firstResetToken: () => bytes(RESET_TOKEN_BYTES),
+    issue: () => ({ id: bytes(CONNECTION_ID_BYTES), resetToken: bytes(RESET_TOKEN_BYTES) }),
+    retire() {},
+    onResetToken() {},
+  };
 }

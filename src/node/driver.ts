@@ -1,5 +1,5 @@
 /**
- * The whole IO driver: receive, events, transmit, re-arm one timer. Moves bytes and time between one UDP socket and the
+ * The whole IO driver: receive, events, transmit, re-arm one timer. Moves bytes and time between UDP sockets and the
  * sans-IO endpoint; decides nothing. Source: ARCHITECTURE.md.
  */
 import { Deadlines } from '../base/deadlines.ts';
@@ -7,9 +7,11 @@ import { type Micros, NEVER, type PathId } from '../base/protocol.ts';
 import type { Connection } from '../connection/connection.ts';
 import type { ConnectionEvent } from '../connection/events.ts';
 import { type DialOptions, Endpoint, type SharedOptions } from '../endpoint.ts';
+import type { PathKeeper } from '../path/path-set.ts';
 import { SEGMENT_BYTES, SEGMENTS_MAX } from './fast-socket.ts';
 import { debug } from './log.ts';
 import { type SocketOptions, UdpSocket } from './socket.ts';
+import { Sockets } from './sockets.ts';
 
 /** Room for the largest datagram this implementation sends, and a power of two. */
 const SLOT_BYTES = 2048;
@@ -34,7 +36,7 @@ export interface ConnectionHandler {
 
 export class Driver {
   readonly #endpoint: Endpoint;
-  #socket!: UdpSocket;
+  #sockets!: Sockets;
   readonly #handlers: Map<Connection, ConnectionHandler> = new Map();
   readonly #deadlines: Deadlines = new Deadlines();
   readonly #dirty: Set<Connection> = new Set();
@@ -47,6 +49,12 @@ export class Driver {
   #isFlushScheduled = false;
   #isClosed = false;
   #onIdle: (() => void) | undefined;
+  /** The sockets are not there yet when the endpoint is made. */
+  readonly #keeper: PathKeeper = {
+    claim: (path) => this.#sockets.claim(path),
+    release: (path) => this.#sockets.release(path),
+    isSameHost: (a, b) => this.#sockets.isSameHost(a, b),
+  };
   readonly #onAccepted: ((connection: Connection, address: string) => ConnectionHandler) | undefined;
 
   private constructor(
@@ -55,7 +63,7 @@ export class Driver {
   ) {
     this.#onAccepted = onAccepted;
     this.#endpoint = new Endpoint(
-      shared,
+      { ...shared, paths: this.#keeper },
       onAccepted === undefined ? undefined : (connection) => this.#accept(connection),
     );
     const slab = Buffer.allocUnsafeSlow(UdpSocket.slots * SLOT_BYTES);
@@ -70,21 +78,21 @@ export class Driver {
     onAccepted?: (connection: Connection, address: string) => ConnectionHandler,
   ): Promise<Driver> {
     const driver = new Driver(shared, onAccepted);
-    driver.#socket = await UdpSocket.open(socket, {
+    driver.#sockets = await Sockets.open(socket, {
       onDatagram: (datagram, path) => driver.#receive(datagram, path),
       onRefused: () => {
         for (const handler of driver.#handlers.values()) handler.onRefused();
       },
       onError: (error) => debug(`socket error: ${error.message}`),
     });
-    if (driver.#socket.canBatch) {
+    if (driver.#sockets.main.canBatch) {
       for (let i = 0; i < UdpSocket.batches; i++) driver.#batches.push(Buffer.allocUnsafeSlow(BATCH_BYTES));
     }
     return driver;
   }
 
   get socket(): UdpSocket {
-    return this.#socket;
+    return this.#sockets.main;
   }
 
   get endpoint(): Endpoint {
@@ -99,8 +107,7 @@ export class Driver {
   }
 
   #accept(connection: Connection): void {
-    connection.path = this.#socket.paths.claim(connection.path);
-    const address = this.#socket.paths.describe(connection.path).host;
+    const address = this.socket.paths.describe(connection.path).host;
     const handler = this.#onAccepted?.(connection, address);
     if (handler !== undefined) this.#handlers.set(connection, handler);
   }
@@ -111,6 +118,24 @@ export class Driver {
     if (this.#isFlushScheduled) return;
     this.#isFlushScheduled = true;
     queueMicrotask(() => this.#flush());
+  }
+
+  /** A connection's path is silent: a fresh port for it, while it goes on with the one it has. */
+  async #openPath(connection: Connection): Promise<void> {
+    let path: PathId;
+    try {
+      path = await this.#sockets.openFresh();
+    } catch (error) {
+      debug(`no second socket: ${(error as Error).message}`);
+      connection.pathFailed();
+      return;
+    }
+    if (this.#endpoint.connectionAt(connection.slot) !== connection) {
+      this.#sockets.release(path);
+      return;
+    }
+    connection.openedPath(path, nowUs());
+    this.wake(connection);
   }
 
   #receive(datagram: Uint8Array, path: PathId): void {
@@ -137,9 +162,13 @@ export class Driver {
     if (this.#endpoint.connectionAt(connection.slot) !== connection) return;
     const handler = this.#handlers.get(connection);
     for (let event = connection.pollEvent(); event !== undefined; event = connection.pollEvent()) {
-      handler?.onEvent(event, now);
+      if (event.type === 'path-wanted') void this.#openPath(connection);
+      else handler?.onEvent(event, now);
     }
-    const isBatched = this.#socket.canBatch && connection.datagramBytes === SEGMENT_BYTES;
+    const isBatched =
+      this.#batches.length > 0 &&
+      this.#sockets.of(connection.path).canBatch &&
+      connection.datagramBytes === SEGMENT_BYTES;
     const isPaused = !(isBatched ? this.#transmitBatched(connection, now) : this.#transmit(connection, now));
     this.#deadlines.set(connection.slot, isPaused ? now + 1000 : connection.pollTimeout());
     if (connection.isDrained) this.#forget(connection);
@@ -152,20 +181,27 @@ export class Driver {
   #transmitBatched(connection: Connection, now: Micros): boolean {
     let sent = 0;
     while (sent < BATCH) {
-      if (this.#socket.isBatchFull) return false;
+      const { path } = connection;
+      const socket = this.#sockets.of(path);
+      if (socket.isBatchFull) return false;
       const slab = this.#batches[this.#batchAt] as Buffer;
       let filled = 0;
       let size = SEGMENT_BYTES;
+      let isElsewhere = false;
       while (size === SEGMENT_BYTES && filled < SEGMENTS_MAX * SEGMENT_BYTES) {
         size = connection.pollTransmit(filled === 0 ? slab : slab.subarray(filled), now);
+        isElsewhere = connection.path !== path;
+        if (isElsewhere) break;
         filled += size;
         sent++;
       }
-      if (filled === 0) return true;
+      if (filled === 0 && size === 0) return true;
       this.#batchAt = (this.#batchAt + 1) % this.#batches.length;
-      if (filled <= SEGMENT_BYTES) this.#socket.send(slab, filled, connection.path);
-      else this.#socket.sendBatch(slab, filled, connection.path);
-      if (size === 0) return true;
+      if (filled > SEGMENT_BYTES) socket.sendBatch(slab, filled, path);
+      else if (filled > 0) socket.send(slab, filled, path);
+      // What goes another way travels alone, from where it lies behind the batch.
+      if (isElsewhere) this.#sockets.of(connection.path).send(slab.subarray(filled), size, connection.path);
+      else if (size === 0) return true;
     }
     this.#dirty.add(connection);
     this.#scheduleFlush();
@@ -179,9 +215,9 @@ export class Driver {
       const size = connection.pollTransmit(slot, now);
       if (size === 0) return true;
       this.#slotAt = (this.#slotAt + 1) % this.#slots.length;
-      this.#socket.send(slot, size, connection.path);
+      this.#sockets.of(connection.path).send(slot, size, connection.path);
     }
-    if (this.#socket.isFull) return false;
+    if (this.#sockets.isFull) return false;
     // More to send: after the event loop has had its turn, or a fast sender would never read.
     this.#dirty.add(connection);
     this.#scheduleFlush();
@@ -200,7 +236,7 @@ export class Driver {
       const size = this.#endpoint.pollReply(slot);
       if (size === 0) return;
       this.#slotAt = (this.#slotAt + 1) % this.#slots.length;
-      this.#socket.send(slot, size, this.#endpoint.replyPath);
+      this.#sockets.main.send(slot, size, this.#endpoint.replyPath);
     }
   }
 
@@ -232,7 +268,7 @@ export class Driver {
     this.#deadlines.set(connection.slot, NEVER);
     this.#handlers.delete(connection);
     this.#endpoint.remove(connection);
-    this.#socket.paths.release(connection.path);
+    connection.release();
     if (this.#handlers.size === 0) this.#onIdle?.();
   }
 
@@ -247,6 +283,6 @@ export class Driver {
     if (this.#isClosed) return;
     this.#isClosed = true;
     if (this.#timer !== undefined) clearTimeout(this.#timer);
-    this.#socket.close();
+    this.#sockets.close();
   }
 }

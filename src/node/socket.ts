@@ -25,6 +25,8 @@ export interface SocketOptions {
   readonly family: 4 | 6;
   /** Connect to this peer only: closed ports then surface as ECONNREFUSED. */
   readonly remote?: Address | undefined;
+  /** What datagrams of a connected socket are said to have come on. */
+  readonly path?: PathId | undefined;
   readonly faults?: FaultOptions | undefined;
 }
 
@@ -44,6 +46,9 @@ export class UdpSocket {
   readonly paths: PathTable = new PathTable();
   readonly #faults: FaultInjector | undefined;
   readonly #isConnected: boolean;
+  readonly #path: PathId;
+  /** Our own address, once bound and connected. */
+  localHost = '';
   #isClosed = false;
   /** The kernel cuts a large send into datagrams of `SEGMENT_BYTES`. */
   canBatch = false;
@@ -51,6 +56,7 @@ export class UdpSocket {
   private constructor(options: SocketOptions) {
     this.#faults = options.faults === undefined ? undefined : new FaultInjector(options.faults);
     this.#isConnected = options.remote !== undefined;
+    this.#path = options.path ?? CONNECTED_PATH;
     this.#socket = createSocket({
       type: options.family === 4 ? 'udp4' : 'udp6',
       // Addresses are always numeric here. A synchronous answer keeps send() from deferring by a tick, after which
@@ -84,6 +90,7 @@ export class UdpSocket {
     }
     socket.removeAllListeners('error');
     if (options.remote !== undefined) udp.paths.connect(options.remote);
+    udp.localHost = socket.address().address;
     socket.on('message', (message, remote) => events.onDatagram(message, udp.#pathOf(remote)));
     socket.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ECONNREFUSED') events.onRefused();
@@ -155,7 +162,7 @@ export class UdpSocket {
   }
 
   #pathOf(remote: RemoteInfo): PathId {
-    return this.#isConnected ? CONNECTED_PATH : this.paths.pathOf(remote.address, remote.port);
+    return this.#isConnected ? this.#path : this.paths.pathOf(remote.address, remote.port);
   }
 
   #askForBuffers(): void {

@@ -99,6 +99,11 @@ export class LossRecovery {
     return this.#probeTimer.count;
   }
 
+  /** Since when the peer owes an answer: something ack-eliciting is in flight, and nothing has been acked since. */
+  get waitingSinceUs(): Micros {
+    return this.#elicitingInFlight === 0 ? NEVER : this.#probeTimer.sinceUs;
+  }
+
   /** Time without an answer after which probes start, us, without back-off. */
   get probeTimeoutUs(): Micros {
     return this.#rtt.probeTimeoutUs(this.#maxAckDelayUs);
@@ -255,12 +260,13 @@ export class LossRecovery {
   #onLateAck(packetNumber: number, now: Micros): void {
     const packets = this.#packets;
     const at = packetNumber & packets.mask;
-    this.reordering.onLateAck(now - (packets.lostAtUs[at] as number), this.#rtt.smoothedUs);
+    const isAbandoned = ((packets.flags[at] as number) & PacketFlag.ABANDONED) !== 0;
+    if (!isAbandoned) this.reordering.onLateAck(now - (packets.lostAtUs[at] as number), this.#rtt.smoothedUs);
     if (((packets.flags[at] as number) & PacketFlag.SIZE_PROBE) !== 0) return;
     const before = packetNumber > packets.first && this.#isLost(packetNumber - 1) ? 1 : 0;
     const after = packetNumber + 1 < packets.next && this.#isLost(packetNumber + 1) ? 1 : 0;
     this.statistics.onSpurious(before + after, now);
-    this.#observer.onSpuriousLoss(packetNumber, packets.sizes[at] as number, now);
+    if (!isAbandoned) this.#observer.onSpuriousLoss(packetNumber, packets.sizes[at] as number, now);
   }
 
   #isLost(packetNumber: number): boolean {
@@ -268,7 +274,10 @@ export class LossRecovery {
   }
 
   #sampleRtt(ack: AckFrame, now: Micros): void {
-    const sentAtUs = this.#packets.sentAtUs[ack.largest & this.#packets.mask] as number;
+    const at = ack.largest & this.#packets.mask;
+    // RFC 9000 §9.4: what was sent on the path before says nothing about this one.
+    if (((this.#packets.flags[at] as number) & PacketFlag.ABANDONED) !== 0) return;
+    const sentAtUs = this.#packets.sentAtUs[at] as number;
     this.#rtt.onSample(now - sentAtUs, Math.min(ack.delayUs, this.#maxAckDelayUs));
   }
 
@@ -323,17 +332,7 @@ export class LossRecovery {
       this.#observer.onPacketLost(packetNumber, sizeBytes, sentAtUs, now);
       this.#sizeObserver?.onSizeLost(sizeBytes, now);
     }
-    this.#returnLost(packetNumber, now);
-  }
-
-  /** Tokens go back as lost once, be it on a probe timeout or on the loss itself. */
-  #returnLost(packetNumber: number, now: Micros): void {
-    const packets = this.#packets;
-    const at = packetNumber & packets.mask;
-    const flags = packets.flags[at] as number;
-    if ((flags & PacketFlag.TOKENS_RETURNED) !== 0) return;
-    packets.flags[at] = flags | PacketFlag.TOKENS_RETURNED;
-    packets.returnTokens(packetNumber, false, this.#owners, now);
+    packets.returnLost(packetNumber, this.#owners, now);
   }
 
   #forget(now: Micros): void {
@@ -364,35 +363,34 @@ export class LossRecovery {
     this.probesDue = count === 1 ? 1 : PROBES_PER_TIMEOUT;
     this.#observer.onProbeTimeout(now, count);
     this.#sizeObserver?.onProbeTimeout(now, count);
-    this.#resendOldest(PROBES_PER_TIMEOUT, now);
+    // For the rate controller nothing is lost.
+    const from = Math.max(this.#probeCursor, this.#frontier);
+    this.#probeCursor = this.#packets.returnOldest(from, PROBES_PER_TIMEOUT, this.#owners, now);
   }
 
-  /** Owners of the oldest unacknowledged packets send again; for the rate controller nothing is lost. */
-  #resendOldest(count: number, now: Micros): void {
-    const packets = this.#packets;
-    let left = count;
-    let n = Math.max(this.#probeCursor, this.#frontier);
-    while (n < packets.next && left > 0) {
-      const at = n & packets.mask;
-      const flags = packets.flags[at] as number;
-      const isWaiting = packets.states[at] === PacketState.SENT && (flags & PacketFlag.ACK_ELICITING) !== 0;
-      if (isWaiting && (flags & (PacketFlag.SIZE_PROBE | PacketFlag.TOKENS_RETURNED)) === 0) {
-        this.#returnLost(n, now);
-        left--;
-      }
-      n++;
-    }
-    this.#probeCursor = n;
+  /**
+   * The path has changed: what is in flight was sent on the one before and may never arrive. Its owners send again at
+   * once; for the rate controller nothing is lost. Late acknowledgements are welcome, and measure nothing.
+   */
+  abandonInFlight(now: Micros): void {
+    this.#packets.abandon(this.#frontier, this.#owners, this.statistics, now);
+    this.#clear();
+    this.#probeTimer.onProgress(now);
   }
 
   /** The space's keys are gone: nothing is in flight any more, no timer runs, tokens are not returned. RFC 9002 §6.4. */
   discard(): void {
     this.#isDiscarded = true;
+    this.#clear();
+    this.#packets.forgetBelow(this.#packets.next);
+  }
+
+  /** Nothing is in flight any more. */
+  #clear(): void {
     this.bytesInFlight = 0;
     this.#elicitingInFlight = 0;
     this.#lossTimeUs = NEVER;
     this.probesDue = 0;
-    this.#packets.forgetBelow(this.#packets.next);
     this.#frontier = this.#packets.next;
   }
 }

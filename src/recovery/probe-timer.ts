@@ -14,15 +14,19 @@ const DOUBLINGS_MAX = 20;
 export class ProbeTimer {
   /** Timeouts in a row without progress. */
   count = 0;
+  /** The last progress, or when what waits for it was sent first. */
+  sinceUs: Micros = NEVER;
   #anchorUs: Micros = NEVER;
 
   /** Something ack-eliciting is in flight where nothing was, or something has been acked. */
   restart(now: Micros): void {
+    this.sinceUs = now;
     this.#anchorUs = now;
   }
 
   onProgress(now: Micros): void {
     this.count = 0;
+    this.sinceUs = now;
     this.#anchorUs = now;
   }
 

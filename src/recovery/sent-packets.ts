@@ -42,7 +42,15 @@ export const PacketFlag = {
   APP_LIMITED: 8,
   /** Set by loss recovery: its tokens have been handed back as lost. */
   TOKENS_RETURNED: 16,
+  /** Set by loss recovery: given up with the path it was sent on. */
+  ABANDONED: 32,
 } as const;
+
+/** Counts packets by fate. */
+interface FateCounts {
+  onAcked(now: Micros): void;
+  onLost(now: Micros): void;
+}
 
 /** The rings. Columns are read by loss recovery at `packetNumber & mask`; nobody else writes them. */
 export class SentPackets implements PacketRecord {
@@ -144,6 +152,53 @@ export class SentPackets implements PacketRecord {
       const owner = owners[this.#kinds[at] as number] as TokenOwner;
       if (isAcked) owner.onAcked(this.#as[at] as number, this.#bs[at] as number, this.#cs[at] as number, now);
       else owner.onLost(this.#as[at] as number, this.#bs[at] as number, this.#cs[at] as number, now);
+    }
+  }
+
+  /** Hands the tokens back as lost, once, be it on a probe timeout, on the loss itself, or with the path. */
+  returnLost(packetNumber: number, owners: readonly TokenOwner[], now: Micros): void {
+    const at = packetNumber & this.mask;
+    const flags = this.flags[at] as number;
+    if ((flags & PacketFlag.TOKENS_RETURNED) !== 0) return;
+    this.flags[at] = flags | PacketFlag.TOKENS_RETURNED;
+    this.returnTokens(packetNumber, false, owners, now);
+  }
+
+  /**
+   * Owners of the oldest unacknowledged packets from `from` on send again, of `count` packets.
+   *
+   * @returns Where to go on next time.
+   */
+  returnOldest(from: number, count: number, owners: readonly TokenOwner[], now: Micros): number {
+    let left = count;
+    let n = from;
+    while (n < this.next && left > 0) {
+      const at = n & this.mask;
+      const flags = this.flags[at] as number;
+      const isWaiting = this.states[at] === PacketState.SENT && (flags & PacketFlag.ACK_ELICITING) !== 0;
+      if (isWaiting && (flags & (PacketFlag.SIZE_PROBE | PacketFlag.TOKENS_RETURNED)) === 0) {
+        this.returnLost(n, owners, now);
+        left--;
+      }
+      n++;
+    }
+    return n;
+  }
+
+  /** Gives up what is in flight from `from` on; `counts` hears of each packet whose fate was not told before. */
+  abandon(from: number, owners: readonly TokenOwner[], counts: FateCounts, now: Micros): void {
+    for (let n = from; n < this.next; n++) {
+      const at = n & this.mask;
+      const flags = this.flags[at] as number;
+      if ((flags & PacketFlag.IN_FLIGHT) === 0) continue;
+      const isCounted = (flags & PacketFlag.SIZE_PROBE) === 0;
+      if (this.states[at] === PacketState.SENT) {
+        this.states[at] = PacketState.LOST;
+        this.lostAtUs[at] = now;
+        this.flags[at] = flags | PacketFlag.ABANDONED;
+        if (isCounted) counts.onLost(now);
+        this.returnLost(n, owners, now);
+      } else if (isCounted) counts.onAcked(now);
     }
   }
 

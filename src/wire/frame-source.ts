@@ -20,11 +20,12 @@ export const TokenKind = {
   TRACK_CONTROL: 8,
   DATAGRAM: 9,
   PROBE: 10,
+  PATH: 11,
 } as const;
 /** One of {@link TokenKind}. */
 export type TokenKind = (typeof TokenKind)[keyof typeof TokenKind];
 /** How many kinds there are: the size of an owner table. */
-export const TOKEN_KINDS = 11;
+export const TOKEN_KINDS = 12;
 
 /** Where a packet under construction notes what it carries. Nothing is allocated per token. */
 export interface PacketRecord {

@@ -10,6 +10,8 @@ export const VERSION = 0x6d720001;
 export const CONNECTION_ID_BYTES_MAX = 20;
 /** Length of every connection ID this implementation issues. */
 export const CONNECTION_ID_BYTES = 8;
+/** What a stateless reset ends with (RFC 9000 §10.3). */
+export const RESET_TOKEN_BYTES = 16;
 /** Smallest datagram with an Initial packet, and the datagram size before larger ones are proven. */
 export const DATAGRAM_BYTES_MIN = 1200;
 /** Largest datagram this implementation sends: 1480 bytes of IPv4 payload on Ethernet and PPPoE less headers. */

@@ -3,9 +3,10 @@
  * stand-in keys and TLS (no security, same flights), so a minute of media costs about a second.
  */
 import { MILLISECOND, type Micros } from '../../src/base/protocol.ts';
-import { createPair, type End, type PairOptions as LabPairOptions } from '../../src/lab/pair.ts';
+import { createPair, type End, joinPair, type PairOptions as LabPairOptions } from '../../src/lab/pair.ts';
 import type { LinkOptions } from '../../src/sim/link-options.ts';
-import { connectHosts, Network } from '../../src/sim/network.ts';
+import type { NatSpec } from '../../src/sim/nat.ts';
+import { Network } from '../../src/sim/network.ts';
 import { Simulator } from '../../src/sim/simulator.ts';
 import type { ReceivedFrame } from '../../src/track/types.ts';
 
@@ -13,6 +14,8 @@ export interface PairOptions extends LabPairOptions {
   readonly seed: number;
   readonly up: LinkOptions;
   readonly down: LinkOptions;
+  /** In front of the client. */
+  readonly nat?: NatSpec;
 }
 
 export type { End };
@@ -30,8 +33,9 @@ export interface Pair {
 export function makePair(options: PairOptions): Pair {
   const sim = new Simulator({ seed: options.seed });
   const { client, server } = createPair(sim, options);
-  const network = new Network(sim, { up: options.up, down: options.down });
-  connectHosts(client.host, server.host, network);
+  const { up, down, nat } = options;
+  const network = new Network(sim, { up, down, ...(nat === undefined ? {} : { nat }) });
+  joinPair(client, server, network);
   client.host.start();
   return { sim, network, client, server, run: (ms) => sim.run(sim.now + ms * MILLISECOND) };
 }

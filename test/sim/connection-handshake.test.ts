@@ -128,7 +128,7 @@ describe('a handshake on a bad path', () => {
       pair.network.down.addTap((packet) => {
         sent += (packet.payload as Uint8Array).length;
         received = pair.server.connection.state.counters.bytesReceived;
-        isValidated ||= pair.server.connection.state.isValidated;
+        isValidated ||= pair.server.connection.state.paths.active.isValidated;
         if (!isValidated) expect(sent).toBeLessThanOrEqual(3 * received);
         return true;
       });

@@ -1,5 +1,5 @@
 /**
- * `npm run demo`: ten seconds of real video over real UDP sockets of this machine, with 5 % of the datagrams lost in
+ * `npm run demo:check`: ten seconds of real video over real UDP sockets of this machine, with 5 % of the datagrams lost in
  * both directions; then what it took, and whether every byte came through. Needs nothing but Node.
  * Options: --loss 5 (per cent), --latency 120 (ms), --fast (eight times as fast, for tests).
  */

@@ -1,4 +1,4 @@
-/** What the README promises: one command shows the whole way, and every byte comes through. */
+/** A measurement without a browser: one command shows the whole way, and every byte comes through. */
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { root } from '../helpers/checkout.ts';
@@ -6,7 +6,7 @@ import { endPrograms, Program } from '../helpers/cli.ts';
 
 afterEach(endPrograms);
 
-it('npm run demo carries the clip across 5 % loss in both directions, and says what it took', async () => {
+it('npm run demo:check carries the clip across 5 % loss in both directions, and says what it took', async () => {
   // A second of latency: a busy machine must not make frames late.
   const args = ['--import', 'tsx', join(root, 'demo/run.ts'), '--fast', '--latency', '1000'];
   const { code, stdout, stderr } = await new Program(process.execPath, args).end();

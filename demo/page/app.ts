@@ -1,0 +1,258 @@
+/**
+ * The page: joins controls, charts and figures with the media worker and the server. In: what people do, what both report.
+ * Out: what they see, and `globalThis.millraceDemo` for tests.
+ */
+import type { PathCounters, ToPage } from '../control-protocol.ts';
+import { START_SETTINGS } from '../network/settings.ts';
+import { openCamera } from './camera.ts';
+import { Charts } from './charts.ts';
+import { ControlLink } from './control-link.ts';
+import { Controls } from './controls.ts';
+import { SideHistory } from './history.ts';
+import type { FromWorker, SideAddresses, SideReport, ToWorker } from './messages.ts';
+import { pictureFrom, settingsFrom, sourceFrom, withSettings } from './query.ts';
+import { describe, type Moment, type SideMood } from './sentence.ts';
+import { SideView } from './side-view.ts';
+import { SoundOutput } from './sound.ts';
+
+type SideName = 'tcp' | 'millrace';
+const SIDES: readonly SideName[] = ['tcp', 'millrace'];
+/** The sentence changes at most this often: people read it. */
+const SENTENCE_MS = 1_500;
+/** Over how long the sentence looks back, seconds. */
+const MOOD_SECONDS = 5;
+/** What a button did is worth a sentence for so long. */
+const EVENT_MS = 7_000;
+
+declare global {
+  /** For tests and the curious: the last report of each side. */
+  var millraceDemo: Partial<Record<SideName, SideReport>>;
+}
+globalThis.millraceDemo = {};
+
+const query = new URLSearchParams(location.search);
+const element = (id: string): HTMLElement => document.getElementById(id) as HTMLElement;
+const address = (path: string): string =>
+  new URL(path, location.href.replace(/^http/, 'ws').split('?')[0]).href;
+
+/** A message above everything else; the button, if any, does something. */
+function notice(text: string, action?: string, act: () => void = () => {}): void {
+  const dialog = element('notice') as HTMLDialogElement;
+  const button = element('notice-action');
+  element('notice-text').textContent = text;
+  button.hidden = action === undefined;
+  button.textContent = action ?? '';
+  dialog.onclose = () => {
+    if (dialog.returnValue === 'act') act();
+  };
+  (button as HTMLButtonElement).value = 'act';
+  dialog.returnValue = '';
+  if (!dialog.open) dialog.showModal();
+}
+
+function closeNotice(): void {
+  (element('notice') as HTMLDialogElement).close('');
+}
+
+class Page {
+  readonly #link: ControlLink = new ControlLink(address('control'));
+  readonly #controls: Controls;
+  readonly #charts: Charts = new Charts(element('charts'));
+  readonly #views: Readonly<Record<SideName, SideView>>;
+  readonly #histories: Readonly<Record<SideName, SideHistory>> = {
+    tcp: new SideHistory(),
+    millrace: new SideHistory(),
+  };
+  readonly #sound: SoundOutput = new SoundOutput();
+  #paths: Readonly<Record<SideName, PathCounters>> | undefined;
+  #worker: Worker | undefined;
+  #event: { kind: 'blackout' | 'rebind'; atMs: number } | undefined;
+  #sentenceAtMs = Number.NEGATIVE_INFINITY;
+  #problem = '';
+
+  constructor() {
+    const view = (name: SideName): SideView =>
+      new SideView(document.querySelector(`.side[data-name="${name}"]`) as HTMLElement);
+    this.#views = { tcp: view('tcp'), millrace: view('millrace') };
+    this.#controls = new Controls(
+      element('sliders'),
+      element('ready-made'),
+      settingsFrom(query, START_SETTINGS),
+    );
+    this.#controls.onChange = (settings) => {
+      this.#link.send({ type: 'settings', settings });
+      this.#remember(withSettings(query, settings));
+    };
+    this.#link.onMessage = (message) => this.#takeFromServer(message);
+    this.#link.onGone = (isGone) => {
+      if (isGone) notice('The demo has ended. This page goes on when it is started again on the same port.');
+      else closeNotice();
+    };
+    for (const kind of ['blackout', 'rebind'] as const) {
+      element(kind).addEventListener('click', () => {
+        this.#link.send({ type: kind });
+        this.#event = { kind, atMs: performance.now() };
+      });
+    }
+    this.#bindPicture();
+    this.#link.connect();
+  }
+
+  #remember(next: URLSearchParams): void {
+    for (const [name, value] of next) query.set(name, value);
+    history.replaceState(null, '', `?${query}`);
+  }
+
+  #bindPicture(): void {
+    const source = element('source') as HTMLSelectElement;
+    source.value = sourceFrom(query);
+    source.addEventListener('change', () => {
+      query.set('source', source.value);
+      this.#remember(query);
+      // Another kind of player needs another page; the camera does not.
+      if (source.value === 'clip') location.reload();
+      else void this.#useSource(source.value);
+    });
+    const listen = element('listen') as HTMLSelectElement;
+    listen.addEventListener('change', () => {
+      if (listen.value === '') this.#sound.stop();
+      else this.#sound.start();
+      this.#tell({ type: 'listen', side: listen.value || undefined });
+    });
+  }
+
+  async #useSource(name: string): Promise<void> {
+    if (name !== 'camera') {
+      this.#tell({ type: 'camera', pictures: undefined });
+      return;
+    }
+    const { width, height } = pictureFrom(query);
+    try {
+      const pictures = await openCamera(width, height);
+      this.#tell({ type: 'camera', pictures }, [pictures]);
+    } catch (error) {
+      (element('source') as HTMLSelectElement).value = 'canvas';
+      notice((error as Error).message, 'Go on');
+    }
+  }
+
+  #tell(message: ToWorker, transfer: Transferable[] = []): void {
+    this.#worker?.postMessage(message, transfer);
+  }
+
+  #takeFromServer(message: ToPage): void {
+    switch (message.type) {
+      case 'welcome':
+        closeNotice();
+        element('description').textContent = message.description;
+        element('latency').textContent = String(message.latencyMs);
+        this.#link.send({ type: 'settings', settings: this.#controls.settings });
+        this.#start();
+        break;
+      case 'busy':
+        notice(
+          'The demo is open in another window, and one window at a time can have it.',
+          'Use it here',
+          () => this.#link.takeOver(),
+        );
+        break;
+      case 'replaced':
+        this.#link.close();
+        this.#tell({ type: 'stop' });
+        notice('Another window has taken the demo over.', 'Take it back', () => location.reload());
+        break;
+      case 'paths':
+        this.#paths = { tcp: message.tcp, millrace: message.millrace };
+        break;
+      case 'problem':
+        this.#problem = message.text;
+        break;
+    }
+  }
+
+  /** Once: after an interruption the worker finds its programs again by itself. */
+  #start(): void {
+    if (this.#worker !== undefined) return;
+    this.#worker = startWorker(
+      SIDES.map((name) => ({
+        name,
+        sender: address(`${name}/sender`),
+        receiver: address(`${name}/receiver`),
+      })),
+      (message) => this.#takeFromWorker(message),
+    );
+    if (sourceFrom(query) === 'camera') void this.#useSource('camera');
+  }
+
+  #takeFromWorker(message: FromWorker): void {
+    switch (message.type) {
+      case 'report':
+        this.#report(message.sides as Readonly<Record<SideName, SideReport>>);
+        break;
+      case 'sound':
+        this.#sound.play(message.samples, message.sampleRate);
+        break;
+      case 'failed':
+        notice(`${message.text}. The clip works without it.`, 'Show the clip', showClip);
+        break;
+    }
+  }
+
+  #report(reports: Readonly<Record<SideName, SideReport>>): void {
+    globalThis.millraceDemo = reports;
+    const nowMs = performance.now();
+    if (this.#paths === undefined) return;
+    for (const name of SIDES) this.#histories[name].add(nowMs, reports[name], this.#paths[name]);
+    const tcp = this.#histories.tcp.rates();
+    const millrace = this.#histories.millrace.rates();
+    if (tcp === undefined || millrace === undefined) return;
+    this.#views.tcp.show(reports.tcp, tcp);
+    this.#views.millrace.show(reports.millrace, millrace);
+    this.#charts.add({ tcp, millrace });
+    if (nowMs - this.#sentenceAtMs < SENTENCE_MS) return;
+    this.#sentenceAtMs = nowMs;
+    element('sentence').textContent = describe(this.#moment(nowMs));
+  }
+
+  #moment(nowMs: number): Moment {
+    const mood = (name: SideName): SideMood => {
+      const past = this.#histories[name];
+      return {
+        latencyMs: past.last?.latencyMs,
+        frozenRatio: past.frozenRatio(MOOD_SECONDS),
+        repaired: past.recent(MOOD_SECONDS).repaired,
+        bitsPerSecond: past.rates()?.encodedBps ?? 0,
+        status: this.#problem || (past.last?.status ?? ''),
+      };
+    };
+    const event = this.#event;
+    const agoMs = event === undefined ? Number.POSITIVE_INFINITY : nowMs - event.atMs;
+    return {
+      settings: this.#controls.settings,
+      tcp: mood('tcp'),
+      millrace: mood('millrace'),
+      event: event === undefined || agoMs > EVENT_MS ? undefined : { kind: event.kind, agoMs },
+    };
+  }
+}
+
+function showClip(): void {
+  query.set('source', 'clip');
+  location.search = `?${query}`;
+}
+
+function startWorker(sides: readonly SideAddresses[], onMessage: (message: FromWorker) => void): Worker {
+  const worker = new Worker('worker.js', { type: 'module', name: 'media' });
+  worker.onmessage = ({ data }: MessageEvent<FromWorker>) => onMessage(data);
+  const canvases: Record<string, OffscreenCanvas> = {};
+  for (const { name } of sides) {
+    const canvas = document.querySelector(`canvas[data-side="${name}"]`) as HTMLCanvasElement;
+    canvases[name] = canvas.transferControlToOffscreen();
+  }
+  const source = pictureFrom(query);
+  const start: ToWorker = { type: 'start', sides, canvases, source, openedAtMs: performance.timeOrigin };
+  worker.postMessage(start, Object.values(canvases));
+  return worker;
+}
+
+new Page();

@@ -1,0 +1,68 @@
+/** What the page and its media worker say to one another with `postMessage`. */
+import type { Figures } from '../media-protocol.ts';
+
+/** One side of the comparison: where its encoder's chunks go, and where its player's come from. */
+export interface SideAddresses {
+  readonly name: string;
+  /** WebSocket addresses; undefined where this page has no such end. */
+  readonly sender: string | undefined;
+  readonly receiver: string | undefined;
+}
+
+export interface SourceOptions {
+  readonly width: number;
+  readonly height: number;
+  readonly framesPerSecond: number;
+  readonly codec: 'vp8' | 'h264';
+}
+
+export type ToWorker =
+  | {
+      readonly type: 'start';
+      readonly sides: readonly SideAddresses[];
+      /** Where each side's pictures are drawn, by its name. */
+      readonly canvases: Readonly<Record<string, OffscreenCanvas>>;
+      readonly source: SourceOptions;
+      /** When the page was opened, on the clock of `performance` counted from 1970, ms. */
+      readonly openedAtMs: number;
+    }
+  /** The camera's pictures, instead of the test picture; undefined goes back. */
+  | { readonly type: 'camera'; readonly pictures: ReadableStream<VideoFrame> | undefined }
+  /** Whose sound is wanted. */
+  | { readonly type: 'listen'; readonly side: string | undefined }
+  | { readonly type: 'stop' };
+
+/** How one side does. Times in ms, rates in bits per second; totals count from the page's opening. */
+export interface SideReport {
+  readonly framesDecoded: number;
+  readonly freezes: number;
+  readonly freezeMs: number;
+  readonly latencyMsP50: number;
+  readonly latencyMsP95: number;
+  /** Age of the picture on the screen, the largest since the last report; undefined before the first picture. */
+  readonly latencyMs: number | undefined;
+  /** From the page's opening to the first picture; undefined before. */
+  readonly firstPictureMs: number | undefined;
+  /** Time since the first picture. */
+  readonly watchedMs: number;
+  readonly targetBps: number;
+  /** Bytes out of the encoder, video and audio. */
+  readonly encodedBytes: number;
+  /** Encoding pauses because earlier pictures have not left. */
+  readonly isBehind: boolean;
+  /** Of the program that sends. */
+  readonly figures: Figures;
+  /** What stands in the way, in words; empty when nothing does. */
+  readonly status: string;
+}
+
+export type FromWorker =
+  | {
+      readonly type: 'report';
+      readonly sides: Readonly<Record<string, SideReport>>;
+      /** Pictures made by the source, and left out because the machine is too slow to encode them. */
+      readonly pictures: number;
+      readonly tooSlow: number;
+    }
+  | { readonly type: 'sound'; readonly samples: Float32Array<ArrayBuffer>; readonly sampleRate: number }
+  | { readonly type: 'failed'; readonly text: string };

@@ -1,0 +1,135 @@
+/**
+ * The sender and receiver programs as children of the demo: started, watched, and ended with it, however it ends.
+ * In: what to start. Out: when it is ready, and a line when one ends that should not.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { setPriority } from 'node:os';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** Ends the program when its stdin ends: that is, with us. */
+const WITH_PARENT = new URL('./with-parent.mjs', import.meta.url).href;
+/** A program on a machine that works has started by then, however busy. */
+const START_MS_MAX = 30_000;
+const END_MS_MAX = 2_000;
+
+/** A step below what only the system itself uses. */
+const PRIORITY = -10;
+
+/**
+ * On a real path sender, network and receiver are machines of their own. Here they share one with a browser that encodes
+ * and decodes four pictures at once: where we may, they go before it, or its work would look like a queue on the path.
+ */
+export function goFirst(pid: number): void {
+  try {
+    setPriority(pid, PRIORITY);
+  } catch {
+    // Only root may.
+  }
+}
+
+export interface SenderOptions {
+  /** Where it serves its media socket. */
+  readonly serve: string;
+  readonly latencyMs: number;
+  readonly mostBps: number;
+}
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly ended: Promise<void>;
+}
+
+export class Programs {
+  /** Told what happened, in one line, when a program ends by itself. */
+  onProblem: (text: string) => void = () => {};
+  readonly #passphrase: string;
+  readonly #running: Running[] = [];
+  #isClosing = false;
+
+  constructor(passphrase: string) {
+    this.#passphrase = passphrase;
+  }
+
+  /** @returns The UDP port that it listens on. */
+  async startReceiver(host: string, serve: string, prefix: readonly string[] = []): Promise<number> {
+    const args = ['--host', host, '--port', '0', '--serve', serve];
+    const [, port] = await this.start('demo/receiver.ts', args, /^LISTENING .*:(\d+)$/m, prefix);
+    return Number(port);
+  }
+
+  /** Returns when it has connected. */
+  async startSender(target: string, options: SenderOptions, prefix: readonly string[] = []): Promise<void> {
+    const { serve, latencyMs, mostBps } = options;
+    const args = [target, '--serve', serve, '--latency', `${latencyMs}`, '--max-bitrate', `${mostBps}`];
+    await this.start('demo/sender.ts', args, /^(connected) to /m, prefix);
+  }
+
+  /**
+   * Starts a script of this demo.
+   *
+   * @param ready What its stderr says once it can be used.
+   * @param prefix A command that runs it, such as `ip netns exec NAME`.
+   */
+  async start(
+    script: string,
+    args: readonly string[],
+    ready: RegExp,
+    prefix: readonly string[] = [],
+  ): Promise<RegExpMatchArray> {
+    const command = [
+      ...prefix,
+      process.execPath,
+      '--import',
+      'tsx',
+      '--import',
+      WITH_PARENT,
+      script,
+      ...args,
+    ];
+    const child = spawn(command[0] as string, command.slice(1), {
+      cwd: ROOT,
+      stdio: ['pipe', 'ignore', 'pipe'],
+      env: { ...process.env, MILLRACE_PASSPHRASE: this.#passphrase },
+    });
+    child.stdin?.on('error', () => {});
+    if (child.pid !== undefined) goFirst(child.pid);
+    let lines = '';
+    const ended = new Promise<void>((resolve) => {
+      child.once('error', () => resolve());
+      child.once('close', () => resolve());
+    });
+    this.#running.push({ child, ended });
+    return await new Promise((resolve, reject) => {
+      const fail = (why: string): void =>
+        reject(new Error(`${script} ${why}: ${lines.trim() || 'no message'}`));
+      const timer = setTimeout(() => fail(`has not started in ${START_MS_MAX / 1_000} s`), START_MS_MAX);
+      child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+        // Only the end matters: a program that talks for days fills no memory.
+        lines = (lines + text).slice(-2_000);
+        const match = lines.match(ready);
+        if (match === null) return;
+        clearTimeout(timer);
+        resolve(match);
+      });
+      void ended.then(() => {
+        clearTimeout(timer);
+        fail('has ended');
+        const last = lines.trim().split('\n').at(-1) ?? '';
+        if (!this.#isClosing) this.onProblem(`${script} has ended: ${last}`);
+      });
+    });
+  }
+
+  /** Asks every program to end, and makes sure that it has. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    for (const { child } of this.#running) child.kill('SIGTERM');
+    const timer = setTimeout(() => {
+      for (const { child } of this.#running) child.kill('SIGKILL');
+    }, END_MS_MAX);
+    await Promise.all(this.#running.map(({ ended }) => ended));
+    clearTimeout(timer);
+  }
+}

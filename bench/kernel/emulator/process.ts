@@ -11,7 +11,7 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import process from 'node:process';
 import { applyStep, createWorld, type Link, type ScenarioStep } from '../../../src/sim.ts';
-import { errorName, type LibC, requireLibC } from '../native.ts';
+import { askForPunctuality, errorName, type LibC, requireLibC } from '../native.ts';
 import { CLIENT_ADDRESS, SERVER_ADDRESS } from './addresses.ts';
 import { Lateness } from './lateness.ts';
 import type { DirectionStatistics, EmulatorTask, Reply, Request } from './messages.ts';
@@ -20,8 +20,8 @@ import { createTunNamespace, membersOf, type TunNamespace } from './tun.ts';
 
 const POLLIN = 1;
 const POLL_BYTES = 8;
-const SCHED_RR = 2;
-const PR_SET_TIMERSLACK = 29;
+/** Above the programs that use the path: a network waits for nobody. */
+const PRIORITY = 2;
 /** Larger than any packet the devices let through. */
 const SLAB_BYTES = 2_048;
 const REQUEST_BYTES_MAX = 1 << 20;
@@ -88,14 +88,6 @@ function say(reply: Reply): void {
   writeSync(1, `${JSON.stringify(reply)}\n`);
 }
 
-/** Asks for a real-time turn and exact sleeps. Refused without the right to it, which costs accuracy only. */
-function askForPunctuality(libc: LibC): void {
-  const priority = Buffer.alloc(4);
-  priority.writeInt32LE(1);
-  libc.sched_setscheduler(0, SCHED_RR, priority);
-  libc.prctl(PR_SET_TIMERSLACK, 1);
-}
-
 class Emulator {
   readonly #libc = requireLibC();
   readonly #world;
@@ -124,7 +116,7 @@ class Emulator {
       polled.writeInt16LE(POLLIN, i * POLL_BYTES + 4);
     }
     const timeout = Buffer.alloc(16);
-    askForPunctuality(this.#libc);
+    askForPunctuality(PRIORITY);
     const handles = { client: this.#client.namespace.handle, server: this.#server.namespace.handle };
     say({ type: 'ready', pid: process.pid, handles });
     for (;;) {

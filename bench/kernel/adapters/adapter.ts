@@ -1,0 +1,58 @@
+/**
+ * How a transport is put under test: which programs run at the two ends of the path. One of them reads media frames from
+ * its stdin, one writes those that arrive to its stdout; others may stand between (gateways of a peer). A new peer is one
+ * file beside this one and a line in `all.ts`.
+ */
+import type { Side } from '../emulator/messages.ts';
+
+/** What is carried: media frames at their times, or bytes as fast as they go. */
+export type Task = 'frames' | 'bulk';
+
+/** What an adapter may need to know about a cell. */
+export interface AdapterContext {
+  readonly task: Task;
+  /** Recovery budget on top of the one-way delay. */
+  readonly latencyMs: number;
+  readonly rttMs: number;
+  /** Of all sources together. */
+  readonly bitrateBps: number;
+  /** Where it may keep files for the time of the run. */
+  readonly folder: string;
+}
+
+/** One program at one end. */
+export interface Program {
+  readonly side: Side;
+  readonly command: string;
+  readonly parameters: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** A line on stderr that says it is ready; or for so many milliseconds nothing is known to say so. */
+  readonly ready: RegExp | number;
+  /** Its processor time is the transport's. Not so for what only feeds a peer's program. */
+  readonly isTransport: boolean;
+}
+
+/** The programs of one run, started in this order: receiver, gateways, sender. */
+export interface Plan {
+  /** How frames stand in the pipes: behind a length of 32 bits, or behind the `record` header of docs/cli.md. */
+  readonly framing: 'u32' | 'record';
+  /** At the server's end; writes frames (bulk: bytes) to stdout. */
+  readonly receiver: Program;
+  readonly gateways: readonly Program[];
+  /** At the client's end; reads frames (bulk: bytes) from stdin. May write `SKIPPED SOURCE INDEX` to stderr. */
+  readonly sender: Program;
+  /** Lines of JSON with `targetBps` on the sender's stderr tell an encoder that follows. */
+  readonly saysTarget?: boolean;
+  /** What is wrong with the line that `sender.ready` matched; undefined when it is as planned. */
+  readonly confirm?: (line: string) => string | undefined;
+}
+
+export interface Adapter {
+  readonly name: string;
+  /** For people: what exactly is measured. */
+  readonly description: string;
+  readonly tasks: readonly Task[];
+  /** Why it cannot be measured on this machine; undefined when it can. */
+  absence(): string | undefined;
+  plan(context: AdapterContext): Plan;
+}

@@ -1,0 +1,119 @@
+/**
+ * The TCP model beside the kernel's TCP: the same frames over the same links, once in virtual time and once through the
+ * kernel. In: finished cells of kernel CUBIC. Out: goodput and latency of both with their ratio.
+ */
+import { runCell } from '../../src/lab/cell.ts';
+import type { LatencySummary } from '../../src/lab/measure.ts';
+import { markdownTable, milliseconds } from '../loss/tables.ts';
+import { goodputBytes, type KernelSpec } from './cell.ts';
+import type { Finished } from './store.ts';
+
+/** Seeds whose mean is the model's figure: one run is as much a matter of luck as one run of the kernel. */
+const SEEDS = [1, 2, 3, 4, 5];
+/** The agreement that is asked for, where the kernel carries more than {@link GOODPUT_BPS_MIN}. */
+export const RATIO_MIN = 0.75;
+export const RATIO_MAX = 1.25;
+export const GOODPUT_BPS_MIN = 0.5e6;
+
+const MODELS: Readonly<Record<string, 'tcp-cubic' | 'tcp-skip'>> = {
+  'tcp-cubic': 'tcp-cubic',
+  'tcp-cubic-skip': 'tcp-skip',
+};
+
+/** One cell, twice. */
+export interface Comparison {
+  readonly id: string;
+  readonly kernelBps: number;
+  readonly modelBps: number;
+  readonly ratio: number;
+  readonly kernelLatency: LatencySummary;
+  readonly modelLatency: LatencySummary;
+  /** True where the agreement is not asked for, or holds. */
+  readonly isMet: boolean;
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number;
+}
+
+function runModel(
+  spec: KernelSpec,
+  transport: 'tcp-cubic' | 'tcp-skip',
+): { bps: number; latency: LatencySummary } {
+  const { network, workload, latencyMs, durationMs, startupMs = 3_000, steps = [] } = spec;
+  const runs = SEEDS.map((seed) => {
+    const { result, cell } = runCell({
+      transport,
+      network,
+      workload,
+      latencyMs,
+      durationMs,
+      startupMs,
+      steps,
+      seed,
+    });
+    const fromUs = cell.startedAtUs + startupMs * 1_000;
+    const untilUs = cell.startedAtUs + durationMs * 1_000;
+    const bytes = goodputBytes(
+      cell.logs.map(({ frames }) => frames),
+      fromUs,
+      untilUs,
+    );
+    return {
+      bps: (bytes * 8e6) / (untilUs - fromUs),
+      latency: result.sources[0]?.steady.latency as LatencySummary,
+    };
+  });
+  const of = (name: keyof LatencySummary): number => median(runs.map(({ latency }) => latency[name]));
+  return {
+    bps: runs.reduce((sum, { bps }) => sum + bps, 0) / runs.length,
+    latency: { p50Ms: of('p50Ms'), p95Ms: of('p95Ms'), p99Ms: of('p99Ms'), maxMs: of('maxMs') },
+  };
+}
+
+/** Runs the model for every cell that it has a transport for. */
+export function compareModel(cells: readonly Finished[]): Comparison[] {
+  return cells.flatMap(({ cell, result }): Comparison[] => {
+    const transport = MODELS[cell.spec.transport];
+    const steady = result.sources[0]?.steady;
+    if (transport === undefined || steady === undefined) return [];
+    const model = runModel(cell.spec, transport);
+    const ratio = model.bps / result.goodputBps;
+    const isAsked = result.goodputBps > GOODPUT_BPS_MIN;
+    return [
+      {
+        id: cell.id,
+        kernelBps: result.goodputBps,
+        modelBps: model.bps,
+        ratio,
+        kernelLatency: steady.latency,
+        modelLatency: model.latency,
+        isMet: !isAsked || (ratio >= RATIO_MIN && ratio <= RATIO_MAX),
+      },
+    ];
+  });
+}
+
+export function modelTable(comparisons: readonly Comparison[]): string {
+  const latency = ({ p50Ms, p95Ms, p99Ms }: LatencySummary): string =>
+    [p50Ms, p95Ms, p99Ms].map(milliseconds).join(' / ');
+  const rows = comparisons.map((one) => [
+    one.id,
+    (one.kernelBps / 1e6).toFixed(2),
+    (one.modelBps / 1e6).toFixed(2),
+    one.ratio.toFixed(2),
+    one.kernelBps > GOODPUT_BPS_MIN ? (one.isMet ? 'met' : 'NOT MET') : '-',
+    latency(one.kernelLatency),
+    latency(one.modelLatency),
+  ]);
+  const head = [
+    'cell',
+    'kernel Mbit/s',
+    'model Mbit/s',
+    'ratio',
+    '0.75 to 1.25',
+    'kernel p50/p95/p99 ms',
+    'model',
+  ];
+  return markdownTable(head, rows);
+}

@@ -1,0 +1,143 @@
+/**
+ * Question: what does loss do to live media over the kernel's own TCP, and over millrace, on the same path?
+ * Workload: the frames of the loss bench through real sockets, between two network namespaces joined by the simulator's
+ * links in real time; docs/benchmarks.md says how.
+ * A bad answer: a limit of a cell missed; millrace on time less often than a TCP beside it; a cell that does not add up.
+ * Usage: `npm run bench:kernel [-- --quick] [--set NAME] [--only CELL] [--transport NAME] [--jobs N] [--resume]
+ * [--folder PATH] [--json FILE] [--markdown FILE] [--model] [--timing] [--normal-priority] [--list]`. Linux, root, koffi.
+ * Ends with 1 for a bad answer, with 2 where the bench cannot run.
+ */
+import { writeFileSync } from 'node:fs';
+import { cpus, loadavg, release } from 'node:os';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { ADAPTERS } from './adapters/all.ts';
+import { checkTiming, TIMING_ERROR_P99_US_MAX, timingReport } from './emulator/check-timing.ts';
+import { emulatorObstacle } from './emulator/emulator.ts';
+import { allCells, type KernelCellPlan, quickCells } from './matrix.ts';
+import { compareModel, modelTable } from './model.ts';
+import { askForPunctuality } from './native.ts';
+import { Running } from './programs.ts';
+import { estimateMs, runCells } from './schedule.ts';
+import { type Finished, Store, toJson } from './store.ts';
+import { resultTables, verdictTable } from './tables.ts';
+import { comparisons, verdictsOf } from './verdict.ts';
+
+const EXIT_CANNOT = 2;
+const JOBS = 2;
+/** Of the bench and of every program that it starts: what else the machine does must not be measured. */
+const PRIORITY = 1;
+const FOLDER = '.tmp/bench-kernel';
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    set: { type: 'string', multiple: true },
+    only: { type: 'string', multiple: true },
+    transport: { type: 'string', multiple: true },
+    jobs: { type: 'string', default: String(JOBS) },
+    resume: { type: 'boolean', default: false },
+    folder: { type: 'string', default: FOLDER },
+    json: { type: 'string' },
+    markdown: { type: 'string' },
+    model: { type: 'boolean', default: false },
+    'normal-priority': { type: 'boolean', default: false },
+    timing: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
+  },
+});
+
+/** `--only` names a cell, or cells by a pattern with stars: `video/60-*`, `*tcp-cubic`. */
+function isNamed(id: string, text: string): boolean {
+  const pattern = text.split('*').map((piece) => piece.replace(/[^\w]/g, '\\$&'));
+  return new RegExp(`^${pattern.join('.*')}$`).test(id);
+}
+
+function chosenCells(): KernelCellPlan[] {
+  return (values.quick ? quickCells() : allCells())
+    .filter(({ set }) => values.set === undefined || values.set.includes(set))
+    .filter(({ id }) => values.only === undefined || values.only.some((text) => isNamed(id, text)))
+    .filter(({ spec }) => values.transport === undefined || values.transport.includes(spec.transport));
+}
+
+/** What the figures were measured on. */
+function machine(): Record<string, string | number> {
+  return {
+    processor: cpus()[0]?.model ?? 'unknown',
+    processors: cpus().length,
+    kernel: release(),
+    node: process.version,
+    command: ['npm run bench:kernel --', ...process.argv.slice(2)].join(' '),
+    date: new Date().toISOString().slice(0, 10),
+    loadBefore: loadavg()[0] ?? 0,
+  };
+}
+
+/** Cells whose transport is here; says once about each that is not. */
+function presentCells(cells: readonly KernelCellPlan[]): KernelCellPlan[] {
+  const absent = new Map(ADAPTERS.map(({ name, absence }) => [name, absence()]));
+  for (const name of new Set(cells.map(({ spec }) => spec.transport))) {
+    const why = absent.get(name);
+    if (why !== undefined) console.log(`absent: ${name}: ${why}`);
+  }
+  return cells.filter(({ spec }) => absent.get(spec.transport) === undefined);
+}
+
+/** Runs what is chosen, less what is there already. */
+async function measure(
+  cells: readonly KernelCellPlan[],
+): Promise<{ finished: Finished[]; faults: string[] }> {
+  const store = new Store(values.folder);
+  const stored = values.resume ? cells.flatMap((cell) => store.load(cell) ?? []) : [];
+  const missing = cells.filter((cell) => !stored.some((one) => one.cell.id === cell.id));
+  const jobs = Math.max(1, Number(values.jobs));
+  const minutes = Math.ceil(estimateMs(missing, jobs) / 60_000);
+  console.error(
+    `${missing.length} cells, ${jobs} at a time: about ${minutes} min; ${stored.length} are there already`,
+  );
+  const { finished, failed } = await runCells(missing, jobs, (one) => store.save(one));
+  const order = new Map(cells.map(({ id }, i) => [id, i]));
+  const all = [...stored, ...finished].sort(
+    (a, b) => (order.get(a.cell.id) as number) - (order.get(b.cell.id) as number),
+  );
+  const faults = all.flatMap(({ cell, result }) => result.faults.map((fault) => `${cell.id}: ${fault}`));
+  return { finished: all, faults: [...faults, ...failed.map(({ cell, error }) => `${cell.id}: ${error}`)] };
+}
+
+async function main(): Promise<number> {
+  const cells = chosenCells();
+  if (values.list) {
+    for (const { id } of cells) console.log(id);
+    return 0;
+  }
+  const obstacle = await emulatorObstacle();
+  if (obstacle !== undefined) {
+    console.log(
+      `the bench against the kernel cannot run here: ${obstacle}; npm run bench:loss runs anywhere`,
+    );
+    return EXIT_CANNOT;
+  }
+  if (values.timing) {
+    const check = await checkTiming();
+    console.log(timingReport(check));
+    return check.emulator.p99Us < TIMING_ERROR_P99_US_MAX && check.lost === 0 ? 0 : 1;
+  }
+  const isPunctual = !values['normal-priority'] && askForPunctuality(PRIORITY);
+  if (isPunctual) Running.priority = PRIORITY;
+  const about = { ...machine(), priority: isPunctual ? 'real-time' : 'normal' };
+  const { finished, faults } = await measure(presentCells(cells));
+  const tables = resultTables(finished);
+  const verdicts = [...finished.flatMap(verdictsOf), ...comparisons(finished)];
+  const model = values.model ? compareModel(finished) : [];
+  const text = [tables, verdictTable(verdicts), ...(values.model ? [modelTable(model)] : [])].join('\n\n');
+  console.log(text);
+  for (const fault of faults) console.error(fault);
+  if (values.json !== undefined)
+    writeFileSync(values.json, `${toJson({ machine: about, cells: finished, model }, 1)}\n`);
+  if (values.markdown !== undefined) writeFileSync(values.markdown, `${text}\n`);
+  const isGood =
+    faults.length === 0 && verdicts.every(({ isMet }) => isMet) && model.every(({ isMet }) => isMet);
+  return isGood ? 0 : 1;
+}
+
+process.exitCode = await main();

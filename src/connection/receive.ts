@@ -189,6 +189,7 @@ export class Receiver {
       const wireError = state.recovery.onAckReceived(this.#ack, now);
       if (state.recovery.lastProgressUs > before) state.paths.onProgress();
       state.keys?.onAcked(state.recovery.largestAcked, now);
+      state.received.onFeedbackLoss(state.recovery.statistics.lossRatio);
       return wireError;
     });
     this.#on(FrameType.CRYPTO, FrameType.CRYPTO, () => WireError.PROTOCOL_VIOLATION);

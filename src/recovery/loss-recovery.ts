@@ -129,8 +129,10 @@ export class LossRecovery {
 
   /** Opens a packet; returns its number. Write frames, noting tokens in `record`; then `commit` or `cancel`. */
   begin(): number {
-    if (this.#skipped.isDue(this.#packets.next) && this.#packets.span < SENT_PACKETS_MAX - 1) {
-      this.#skipped.onSkipped(this.#packets.skip());
+    if (this.#packets.span < SENT_PACKETS_MAX - 1) {
+      if (this.#skipped.isDue(this.#packets.next)) this.#skipped.onSkipped(this.#packets.skip());
+      // A gap in front of each probe: it is acknowledged at once, and two by two ACKs, of which one may be lost.
+      else if (this.probesDue > 0 && this.#probeTimer.count > 0) this.#packets.skip();
     }
     return this.#packets.begin();
   }

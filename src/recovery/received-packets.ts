@@ -16,6 +16,9 @@ export const DUPLICATE_WINDOW: number = 2 ** 16;
 const TIMES_KEPT = 256;
 /** Feedback leaves at the latest after so many ack-eliciting packets. */
 const PACKETS_PER_ACK = 16;
+/** Likewise while the path loses more than this share of what this end sends: feedback that gets lost stalls the peer. */
+const PACKETS_PER_ACK_LOSSY = 4;
+const FEEDBACK_LOSS_HIGH = 0.1;
 /** Ends of media frames ask for feedback at most this often. */
 const FRAME_END_INTERVAL_US: Micros = 5 * MILLISECOND;
 /** max_ack_delay of docs/wire-format.md §3.2. */
@@ -42,6 +45,7 @@ export class ReceivedPackets implements TokenOwner {
   #dueAtUs: Micros = NEVER;
   #frameEndAllowedUs: Micros = 0;
   #unprunedAcks = 0;
+  #packetsPerAck = PACKETS_PER_ACK;
   readonly #timeOf: (packetNumber: number) => Micros = (packetNumber) =>
     this.#times[packetNumber % TIMES_KEPT] as number;
 
@@ -87,8 +91,13 @@ export class ReceivedPackets implements TokenOwner {
 
   #onEliciting(isNext: boolean, now: Micros): void {
     this.#eliciting++;
-    if (!isNext || this.#eliciting >= PACKETS_PER_ACK) this.#dueAtUs = now;
+    if (!isNext || this.#eliciting >= this.#packetsPerAck) this.#dueAtUs = now;
     else this.#dueAtUs = Math.min(this.#dueAtUs, now + this.#ackDelayUs);
+  }
+
+  /** How much of what this end sends is lost lately, 0..1. */
+  onFeedbackLoss(lossRatio: number): void {
+    this.#packetsPerAck = lossRatio > FEEDBACK_LOSS_HIGH ? PACKETS_PER_ACK_LOSSY : PACKETS_PER_ACK;
   }
 
   /** Frees the bits of the numbers from `from` up to and including `to`, which the window moves on to. */

@@ -5,7 +5,7 @@
  */
 import type { Writer } from '../base/bytes.ts';
 import { WireError } from '../base/errors.ts';
-import type { Micros } from '../base/protocol.ts';
+import { type Micros, NEVER } from '../base/protocol.ts';
 import { checkPriority, type FrameSource, type PacketRecord, type TokenOwner } from '../wire/frame-source.ts';
 import { FrameType } from '../wire/frame-types.ts';
 import type { StreamFrame } from '../wire/stream.ts';
@@ -274,6 +274,11 @@ export class StreamSet implements FrameSource {
 
   onLost(id: number, type: number, value: number): void {
     this.#control.onLost(id, type, value);
+  }
+
+  /** True while something to be sent waits for credit: the peer's application does not read. */
+  get isBlocked(): boolean {
+    return this.#control.nextDeadline !== NEVER;
   }
 
   /** When a blocked sender tells the peer again; NEVER if none is. */

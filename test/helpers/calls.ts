@@ -6,6 +6,7 @@ import { PlainHandshake } from '../../src/crypto/plain-handshake.ts';
 import type { SendStream } from '../../src/stream/send.ts';
 import type { TrackSender } from '../../src/track/send.ts';
 import type { End, Pair } from './pair.ts';
+import { patternBytes } from './pattern.ts';
 
 /** True when the application of this end was told so. */
 export function has(end: End, type: ConnectionEvent['type']): boolean {
@@ -47,13 +48,6 @@ export function answerLate(pair: Pair, delayMs: number, flightBytes?: number): v
       ),
     );
   };
-}
-
-/** Bytes that tell where in a stream they belong. */
-export function patternBytes(offset: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  for (let i = 0; i < length; i++) bytes[i] = ((offset + i) * 31 + ((offset + i) >>> 8)) & 255;
-  return bytes;
 }
 
 /** Opens a live video track at the client. */

@@ -1,14 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { SendStream } from '../../src/stream/send.ts';
-import {
-  connectPair,
-  feedStream,
-  openVideo,
-  patternBytes,
-  readStreams,
-  sendVideo,
-} from '../helpers/calls.ts';
+import { connectPair, feedStream, openVideo, readStreams, sendVideo } from '../helpers/calls.ts';
 import { collectFrames, makePair, type Pair } from '../helpers/pair.ts';
+import { patternBytes } from '../helpers/pattern.ts';
 
 /** A pair in a call whose datagram size is settled, with what the client sends from now on. */
 function settled(datagramBytesMax: number): { pair: Pair; sent: Uint8Array[] } {

@@ -1,0 +1,6 @@
+/** Every failure case there is: the field's rows, then the suites. */
+import type { FailureCase } from './case.ts';
+import { FIELD } from './field.ts';
+import { SUITES } from './suites/suites.ts';
+
+export const ALL: readonly FailureCase[] = [...FIELD, ...SUITES];

@@ -1,0 +1,78 @@
+/**
+ * What a failure case is: a name, one figure per seed, and the bound that the figure must keep. Families of cases are
+ * lists of these; all.ts collects them, run.ts and the test files run them.
+ */
+
+/** One figure of one run, and what TCP did in the same world where that means something. */
+export interface Measured {
+  readonly value: number;
+  /** The same figure for TCP in the same world. Only asked where it is wanted: it costs as much again. */
+  readonly tcp?: () => number;
+  /** More figures for the reader. No bound holds for them. */
+  readonly notes?: Readonly<Record<string, number | string>>;
+}
+
+/** One case. */
+export interface FailureCase {
+  /** Row of the table of failures (`F1`..`F17`) or the suite that it comes from (`interop`, `msquic`, ...). */
+  readonly row: string;
+  readonly name: string;
+  /** What the figure is, as a sentence. */
+  readonly figure: string;
+  readonly unit: string;
+  /** The figure may be this much at the most, */
+  readonly most?: number;
+  /** or must be this much at least. */
+  readonly least?: number;
+  /** Runs longer than the others: so many seeds of a hundred get it (default all). Seed 1 always does. */
+  readonly seedsOfHundred?: number;
+  /** Runs once per seed. A broken invariant throws. */
+  run(seed: number): Measured;
+}
+
+/** What became of one case with one seed. */
+export interface Outcome {
+  readonly row: string;
+  readonly name: string;
+  readonly seed: number;
+  readonly isGood: boolean;
+  readonly value?: number;
+  readonly tcp?: number;
+  readonly notes?: Measured['notes'];
+  /** Why it is not good. */
+  readonly fault?: string;
+}
+
+/** True when this seed is one of those that run the case. */
+export function isChosen(one: FailureCase, seed: number): boolean {
+  return seed === 1 || (seed * 37) % 100 < (one.seedsOfHundred ?? 100);
+}
+
+/** Runs one case with one seed; never throws. */
+export function judge(one: FailureCase, seed: number, withTcp = false): Outcome {
+  const { row, name } = one;
+  try {
+    const { value, tcp, notes } = one.run(seed);
+    const fault = faultOf(one, value);
+    return {
+      row,
+      name,
+      seed,
+      isGood: fault === undefined,
+      value,
+      ...(withTcp && tcp !== undefined ? { tcp: tcp() } : {}),
+      ...(notes === undefined ? {} : { notes }),
+      ...(fault === undefined ? {} : { fault }),
+    };
+  } catch (error) {
+    return { row, name, seed, isGood: false, fault: (error as Error).message };
+  }
+}
+
+function faultOf(one: FailureCase, value: number): string | undefined {
+  const said = `${one.figure}: ${Number(value.toPrecision(5))} ${one.unit}`;
+  if (Number.isNaN(value)) return `${said} is no figure`;
+  if (one.most !== undefined && value > one.most) return `${said}, at most ${one.most} is allowed`;
+  if (one.least !== undefined && value < one.least) return `${said}, at least ${one.least} is asked`;
+  return undefined;
+}

@@ -1,0 +1,73 @@
+/** F7: lost acknowledgements make a sender believe that it stalled. Here half of the packets of the way back are lost. */
+import type { NetworkSpec } from '../../src/sim/network.ts';
+import type { FailureCase } from './case.ts';
+import { TcpRun } from './tcp-run.ts';
+import { World } from './world.ts';
+
+const LINK = { delayMs: 30, rateBps: 10e6, queue: { ms: 100 }, jitter: { kind: 'late', ms: 1 } } as const;
+const CLEAN: NetworkSpec = { up: LINK, down: LINK };
+const LOSSY: NetworkSpec = { up: LINK, down: { ...LINK, loss: { kind: 'iid', ratio: 0.5 } } };
+
+/** Beyond the start, whose length is luck: from one second to ten. */
+const FROM_MS = 1_000;
+const FOR_MS = 9_000;
+/** More than the link carries in that time. */
+const BYTES = 15_000_000;
+
+/** Bytes of a stream in the time that counts, and the longest time in which it gave nothing. */
+function received(seed: number, network: NetworkSpec): { bytes: number; stallMs: number } {
+  const world = new World({ seed, network });
+  world.connect(30_000);
+  const stream = world.stream({ bytes: BYTES });
+  world.run(FROM_MS);
+  const before = stream.readBytes;
+  stream.longestWaitUs = 0;
+  world.run(FOR_MS);
+  return { bytes: stream.readBytes - before, stallMs: stream.longestWaitUs / 1e3 };
+}
+
+function tcpReceived(seed: number, network: NetworkSpec): number {
+  let before = 0;
+  let bytes = 0;
+  const onData = (inOrder: number, atMs: number): void => {
+    if (atMs <= FROM_MS) before = inOrder;
+    bytes = inOrder - before;
+  };
+  new TcpRun({ seed, network, bytes: BYTES, durationMs: FROM_MS + FOR_MS, tailMs: 0, onData });
+  return bytes;
+}
+
+export const feedback: readonly FailureCase[] = [
+  {
+    row: 'F7',
+    name: '50 % loss on the way back, stream',
+    figure: 'goodput that it costs',
+    unit: '%',
+    most: 10,
+    run: (seed) => {
+      const clean = received(seed, CLEAN);
+      const lossy = received(seed, LOSSY);
+      return {
+        value: 100 * (1 - lossy.bytes / clean.bytes),
+        tcp: () => 100 * (1 - tcpReceived(seed, LOSSY) / tcpReceived(seed, CLEAN)),
+        notes: { stallMs: lossy.stallMs, cleanStallMs: clean.stallMs },
+      };
+    },
+  },
+  {
+    row: 'F7',
+    name: '50 % loss on the way back, live video',
+    figure: 'longest gap between two media frames',
+    unit: 'ms',
+    most: 100,
+    run: (seed) => {
+      const world = new World({ seed, network: LOSSY });
+      world.connect();
+      const video = world.track({ frameBytes: 16_000, durationMs: 5_000 });
+      world.run(7_000);
+      world.assertOpen();
+      if (video.inTimeRatio() < 1) throw new Error(`only ${video.inTimeRatio()} of the media in time`);
+      return { value: video.longestGapMs };
+    },
+  },
+];

@@ -1,0 +1,59 @@
+/**
+ * `npm run test:failures -- [--json FILE] [--seeds N] [--first N] [--only TEXT] [--no-tcp]`: every failure case on N seeds
+ * (20), one line each with its figure, the worst seed and what TCP did; all of it as JSON too. `npm run soak` is the same
+ * on a thousand seeds. Exit 1 if anything failed.
+ */
+import { writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { ALL } from './all.ts';
+import { isChosen, judge, type Outcome } from './case.ts';
+import { SEEDS } from './seeds.ts';
+import { describe, type Summary, summarize } from './summary.ts';
+
+const { values } = parseArgs({
+  options: {
+    json: { type: 'string' },
+    seeds: { type: 'string', default: String(SEEDS) },
+    first: { type: 'string', default: '1' },
+    only: { type: 'string', default: '' },
+    'no-tcp': { type: 'boolean', default: false },
+  },
+});
+const count = Number(values.seeds);
+const first = Number(values.first);
+if (!Number.isSafeInteger(count) || count < 1 || !Number.isSafeInteger(first) || first < 1) {
+  console.error('--seeds and --first are positive integers');
+  process.exit(2);
+}
+const chosen = ALL.filter(({ row, name }) => `${row} ${name}`.includes(values.only));
+/** TCP is asked on the first seeds only: it does not change, and costs as much again. */
+const TCP_SEEDS = 20;
+
+const summaries: Summary[] = [];
+for (const one of chosen) {
+  const startedAt = process.cpuUsage();
+  const outcomes: Outcome[] = [];
+  for (let seed = first; seed < first + count; seed++) {
+    if (!isChosen(one, seed)) continue;
+    const outcome = judge(one, seed, !values['no-tcp'] && seed <= TCP_SEEDS);
+    outcomes.push(outcome);
+    if (!outcome.isGood) console.log(`     seed ${seed}: ${outcome.fault}`);
+  }
+  const used = process.cpuUsage(startedAt);
+  const summary = summarize(one, outcomes, (used.user + used.system) / 1e3);
+  summaries.push(summary);
+  console.log(describe(summary));
+}
+const failed = summaries.filter(({ passed, seeds }) => passed < seeds);
+const cpuSeconds = Math.round(summaries.reduce((sum, { cpuMs }) => sum + cpuMs, 0) / 1e3);
+console.log(
+  `${summaries.length - failed.length} cases passed, ${failed.length} failed; ${cpuSeconds} s of CPU`,
+);
+if (values.json !== undefined) {
+  const machine = { node: process.version, cpu: cpus()[0]?.model ?? 'unknown' };
+  const head = { seeds: count, first, machine, cpuSeconds };
+  writeFileSync(values.json, `${JSON.stringify({ ...head, cases: summaries }, undefined, 1)}\n`);
+}
+process.exitCode = failed.length === 0 ? 0 : 1;

@@ -1,9 +1,19 @@
-/** Results as Markdown tables, aligned so that they read well in a terminal too. */
+/** Results as Markdown, aligned so that they read well in a terminal too. In: pooled cells. Out: text. */
+import type { Facts } from '../report/section.ts';
 import type { PooledCell } from './pool.ts';
-import { percent, verdictsOf } from './verdict.ts';
+import { PLANNER_HEAD, plannerRows, TAMBUR_HEAD, tamburRows } from './sections-planner.ts';
+import {
+  agreementRows,
+  CELL_HEAD,
+  cellRows,
+  ELSEWHERE_HEAD,
+  elsewhereRows,
+  matrixPath,
+} from './sections-tables.ts';
 
-/** A Markdown table; cells are padded to their column. */
-export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/** A Markdown table; cells are padded to their column. A leading `!` marks what was missed. */
+export function markdownTable(head: readonly string[], given: readonly (readonly string[])[]): string {
+  const rows = given.map((row) => row.map((text) => text.replace(/^!/, 'MISSED: ')));
   const widths = head.map((name, i) => Math.max(name.length, ...rows.map((row) => row[i]?.length ?? 0)));
   const line = (row: readonly string[]): string =>
     `| ${row.map((text, i) => text.padEnd(widths[i] ?? 0)).join(' | ')} |`;
@@ -12,42 +22,30 @@ export function markdownTable(head: readonly string[], rows: readonly (readonly 
   );
 }
 
-/** Milliseconds without decimals; what never happened is `never`. */
-export function milliseconds(value: number): string {
-  return Number.isFinite(value) ? value.toFixed(0) : 'never';
-}
-
-/** The set `planner`: what was asked, what was measured, what is ideal. */
-export function plannerTable(cells: readonly PooledCell[]): string {
-  const rows = cells.map((pooled): string[] => {
-    const { cell, parts, sources } = pooled;
-    const steady = sources[0]?.steady;
-    const verdicts = verdictsOf(pooled);
-    const missed = verdicts.filter(({ isMet }) => !isMet);
-    return [
-      cell.id.slice('planner/'.length),
-      steady === undefined || steady.frames === 0 ? '-' : percent(steady.onTimeShare, 3),
-      percent(pooled.overhead),
-      cell.limits?.overheadMax === undefined ? '-' : percent(cell.limits.overheadMax, 1),
-      cell.idealOverhead === undefined ? '-' : percent(cell.idealOverhead, 1),
-      `${percent(parts.resend)} + ${percent(parts.repair)} + ${percent(parts.probe)}`,
-      steady === undefined
-        ? '-'
-        : `${milliseconds(steady.p50Ms.median)} / ${milliseconds(steady.p99Ms.median)}`,
-      pooled.wireRatio.median.toFixed(3),
-      missed.length === 0 ? 'ok' : missed.map(({ asked, measured }) => `${asked}: ${measured}`).join('; '),
-    ];
-  });
-  const head = [
-    'cell',
-    'on time',
-    'overhead',
-    'asked',
-    'ideal',
-    'resend + repair + probe',
-    'p50 / p99 ms',
-    'wire',
-    'verdict',
+/** The whole result. `isLong` adds every row measured elsewhere. */
+export function markdownOf(cells: readonly PooledCell[], facts: Facts, isLong: boolean): string {
+  const parts: string[] = [
+    '# Loss bench',
+    Object.entries(facts)
+      .map(([name, value]) => `- ${name}: ${value}`)
+      .join('\n'),
   ];
-  return markdownTable(head, rows);
+  const add = (title: string, head: readonly string[], rows: readonly (readonly string[])[]): void => {
+    if (rows.length > 0) parts.push(`## ${title}`, markdownTable(head, rows));
+  };
+  const of = (set: string): PooledCell[] => cells.filter(({ cell }) => cell.set === set);
+  add('Deadlines, and what they cost', PLANNER_HEAD, plannerRows(of('planner')));
+  add("Tambur's channel", TAMBUR_HEAD, tamburRows(of('planner')));
+  add('Video over each path', CELL_HEAD, cellRows(of('matrix'), matrixPath));
+  add(
+    'Published set-ups',
+    CELL_HEAD,
+    cellRows(of('published'), ({ cell }) => `${cell.facets.scenario} ${cell.facets.variant}`),
+  );
+  if (isLong) {
+    const head = ['path', 'kernel: wire / media', 'model', 'kernel: decodable 150 / 200 / 400 ms', 'model'];
+    add('TCP CUBIC: kernel (measured elsewhere) and model', head, agreementRows(cells));
+    add('Beside figures measured elsewhere', ELSEWHERE_HEAD, elsewhereRows(cells));
+  }
+  return `${parts.join('\n\n')}\n`;
 }

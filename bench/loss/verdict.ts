@@ -1,4 +1,5 @@
 /** What must hold of a cell, held against what it did. In: a pooled cell with limits. Out: one line per limit. */
+import { percent } from './format.ts';
 import type { PooledCell, PooledPhase } from './pool.ts';
 import type { Timeline } from './worker.ts';
 
@@ -7,11 +8,6 @@ export interface Verdict {
   readonly asked: string;
   readonly measured: string;
   readonly isMet: boolean;
-}
-
-/** A share of 1, as per cent with as many decimals as needed to tell it from the next. */
-export function percent(share: number, decimals = 2): string {
-  return `${(share * 100).toFixed(decimals)} %`;
 }
 
 /** One verdict per limit of the cell; none if it has none. */

@@ -35,7 +35,7 @@ function placeholder(name: string): string {
 export function renderChart(chart: Chart, widthPx: number = WIDTH_PX): string {
   const height = chart.heightPx ?? HEIGHT_PX;
   const instance = echarts.init(null, null, { renderer: 'svg', ssr: true, width: widthPx, height });
-  instance.setOption(optionOf(chart));
+  instance.setOption(optionOf(chart, widthPx));
   let svg = instance.renderToSVGString();
   instance.dispose();
   for (const [name, colour] of Object.entries(PLACEHOLDERS)) svg = svg.replaceAll(colour, `var(--${name})`);
@@ -49,8 +49,8 @@ export function renderChart(chart: Chart, widthPx: number = WIDTH_PX): string {
     );
 }
 
-function optionOf(chart: Chart): echarts.EChartsCoreOption {
-  const rows = Math.ceil(legendWidth(chart.series) / (WIDTH_PX - 40));
+function optionOf(chart: Chart, widthPx: number): echarts.EChartsCoreOption {
+  const rows = Math.ceil(legendWidth(chart.series) / (widthPx - 40));
   return {
     animation: false,
     textStyle: { fontFamily: 'system-ui, sans-serif', color: placeholder('ink') },

@@ -41,12 +41,18 @@ function renderSection(section: Section): string {
   return `<section id="${escapeText(section.id)}"><h2>${escapeText(section.title)}</h2>\n${blocks}</section>`;
 }
 
+/** So wide that letters in charts are about as large as those beside them. */
+const CHART_PX = { 1: 1_140, 2: 600, 3: 420 } as const;
+
 function renderBlock(block: Block): string {
   if (block.kind === 'text') return `<p>${escapeText(block.text)}</p>`;
   const caption = block.caption === undefined ? '' : `<figcaption>${escapeText(block.caption)}</figcaption>`;
   if (block.kind === 'charts') {
     const { columns = 1 } = block;
-    const charts = block.charts.map((chart) => `<div class="chart">${renderChart(chart)}</div>`).join('');
+    const widthPx = CHART_PX[columns];
+    const charts = block.charts
+      .map((chart) => `<div class="chart">${renderChart(chart, widthPx)}</div>`)
+      .join('');
     return `<figure><div class="charts c${columns}">${charts}</div>${caption}</figure>`;
   }
   const head = block.head.map((name) => `<th>${escapeText(name)}</th>`).join('');
@@ -58,11 +64,20 @@ function renderBlock(block: Block): string {
     : `<details><summary>${escapeText(block.foldedUnder)}</summary>${figure}</details>`;
 }
 
+/** Longer cells may break. */
+const LONG_CHARACTERS = 44;
+
 /** Figures to the right, words to the left, what was missed in its colour. */
 function renderCell(text: string): string {
   const isMissed = text.startsWith('!');
   const shown = isMissed ? text.slice(1) : text;
-  const classes = [isMissed ? 'missed' : '', /^[-\d.]/.test(shown) ? 'number' : ''].filter(Boolean).join(' ');
+  const classes = [
+    isMissed ? 'missed' : '',
+    shown.length > LONG_CHARACTERS ? 'long' : '',
+    /^(?:[-\d.]|never)/.test(shown) ? 'number' : '',
+  ]
+    .filter(Boolean)
+    .join(' ');
   return `<td${classes === '' ? '' : ` class="${classes}"`}>${escapeText(shown)}</td>`;
 }
 
@@ -101,7 +116,9 @@ figcaption { color: var(--faint); font-size: .9rem; max-width: 52rem; margin-top
 table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 4px 10px; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 th { color: var(--faint); font-weight: 600; position: sticky; top: 0; background: var(--paper); }
-td.number { text-align: right; white-space: nowrap; }
+td { white-space: nowrap; }
+td.long { white-space: normal; min-width: 18rem; }
+td.number { text-align: right; }
 td.missed { color: var(--missed); }
 details { margin: 16px 0; }
 summary { cursor: pointer; color: var(--faint); }

@@ -69,10 +69,15 @@ export class FrameLog {
   }
 }
 
+/** Every byte of small frames; of larger ones every so many, and the last: symbols go wrong in hundreds of bytes. */
+const WHOLLY_CHECKED_BYTES = 2_048;
+const CHECK_STEP = 8;
+
 function isIntact(frame: LabFrame, bytes: Uint8Array | undefined): boolean {
   if (bytes === undefined) return true;
   if (bytes.length !== frame.sizeBytes) return false;
   const sent = frameContent(frame.index, frame.sizeBytes);
-  for (let i = 0; i < bytes.length; i++) if (bytes[i] !== sent[i]) return false;
-  return true;
+  const step = bytes.length <= WHOLLY_CHECKED_BYTES ? 1 : CHECK_STEP;
+  for (let i = 0; i < bytes.length; i += step) if (bytes[i] !== sent[i]) return false;
+  return bytes.at(-1) === sent.at(-1);
 }

@@ -4,7 +4,8 @@
  */
 import { runCell } from '../../src/lab/cell.ts';
 import type { LatencySummary } from '../../src/lab/measure.ts';
-import { markdownTable, milliseconds } from '../loss/tables.ts';
+import { milliseconds } from '../loss/format.ts';
+import { markdownTable } from '../loss/tables.ts';
 import { goodputBytes, type KernelSpec } from './cell.ts';
 import type { Finished } from './store.ts';
 

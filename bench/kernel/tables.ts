@@ -1,6 +1,7 @@
 /** Finished cells as Markdown tables, one per set. */
 import { DECODABLE_WITHIN_MS } from '../../src/lab/measure.ts';
-import { markdownTable, milliseconds } from '../loss/tables.ts';
+import { milliseconds } from '../loss/format.ts';
+import { markdownTable } from '../loss/tables.ts';
 import type { Finished } from './store.ts';
 import { type KernelVerdict, limitMs, onTimeShare, wireRatio } from './verdict.ts';
 

@@ -10,7 +10,7 @@ import type { TcpSegment } from '../sim/tcp/segment.ts';
 import { AckFrame, TrackAckFrame } from '../wire/ack.ts';
 import { readClose } from '../wire/control.ts';
 import { FrameType } from '../wire/frame-types.ts';
-import { HeaderReason, PacketHeader } from '../wire/header.ts';
+import { HeaderReason, PacketHeader, RESET_TOKEN_BYTES } from '../wire/header.ts';
 import { StreamFrame } from '../wire/stream.ts';
 import { RepairFrame, SourceSymbolHeader, SymbolFrame } from '../wire/symbol.ts';
 
@@ -218,6 +218,11 @@ export class WireMeter {
         return !reader.failed;
       case FrameType.HANDSHAKE_DONE:
         return true;
+      case FrameType.NEW_CONNECTION_ID:
+        for (let i = 0; i < 2; i++) reader.varint();
+        reader.take(reader.u8());
+        reader.take(RESET_TOKEN_BYTES);
+        return !reader.failed;
       case FrameType.CONNECTION_CLOSE:
       case FrameType.APPLICATION_CLOSE:
         return readClose(reader, type) !== undefined;
@@ -247,6 +252,7 @@ const CONTROL_VARINTS: Readonly<Record<number, number>> = {
   [FrameType.STREAM_DATA_BLOCKED]: 2,
   [FrameType.STREAMS_BLOCKED_BIDIRECTIONAL]: 1,
   [FrameType.STREAMS_BLOCKED_UNIDIRECTIONAL]: 1,
+  [FrameType.RETIRE_CONNECTION_ID]: 1,
   [FrameType.TRACK_END]: 3,
   [FrameType.TRACK_STOP]: 2,
   [FrameType.KEY_FRAME_REQUEST]: 2,

@@ -149,8 +149,8 @@ async function call(uri: string, broadcast: Broadcast): Promise<void> {
       const connection = await connect(uri, {
         ...(passphrase === undefined ? {} : { passphrase }),
         latency,
-        // Where the rate begins before the path is known: a first key frame should fit. Too much is cut within a round trip.
-        startBitrate: 4_000_000,
+        // Where the rate begins before the path is known. Too much is cut within a round trip.
+        startBitrate: 1_500_000,
         signal: stopping.signal,
       });
       console.error(`connected to ${connection.remoteAddress.host}:${connection.remoteAddress.port}`);

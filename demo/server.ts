@@ -15,8 +15,8 @@ import { parseArgs } from 'node:util';
 import { WebSocketServer } from 'ws';
 import { generatePassphrase } from '../src/index.ts';
 import { isSameOrigin } from './media-socket.ts';
-import { ModelNetwork } from './network/model.ts';
 import type { MediaAddresses, SideName } from './network/network.ts';
+import { NETWORK_CHOICES, type NetworkChoice, openNetwork } from './network/open.ts';
 import { START_SETTINGS } from './network/settings.ts';
 import { createCertificate } from './server/certificate.ts';
 import { Control } from './server/control.ts';
@@ -32,6 +32,8 @@ const HELP = `Live video over TCP and over millrace, side by side, through the s
   --no-open         do not open the page
   --duration S      end after so many seconds
   --latency MS      what millrace may take on top of the one-way delay (default 120)
+  --network KIND    kernel: this kernel's TCP and real UDP between network namespaces (Linux, root, package koffi);
+                    model: TCP as the simulator has it, millrace over real UDP; auto (default): kernel if possible
   --host ADDRESS    serve other machines too, by https with a certificate made for it (0.0.0.0: all addresses)
   --help
 
@@ -59,6 +61,7 @@ function readArgs() {
       duration: { type: 'string' },
       latency: { type: 'string', default: '120' },
       host: { type: 'string' },
+      network: { type: 'string', default: 'auto' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -67,7 +70,10 @@ function readArgs() {
     if (!(value >= least && value <= most)) throw new RangeError(`--${name} is from ${least} to ${most}`);
     return value;
   };
+  const network = values.network as NetworkChoice;
+  if (!NETWORK_CHOICES.includes(network)) throw new RangeError(`--network is ${NETWORK_CHOICES.join(', ')}`);
   return {
+    network,
     port: number('port', 0, 65_535),
     latencyMs: number('latency', 1, 5_000),
     durationS: values.duration === undefined ? undefined : number('duration', 0, 1e6),
@@ -136,15 +142,13 @@ async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-demo-'));
   const programs = new Programs(generatePassphrase());
   const controls = new WebSocketServer({ noServer: true, maxPayload: 65_536 });
-  const cleanUp: (() => Promise<void> | void)[] = [
-    () => rmSync(folder, { recursive: true, force: true }),
-    () => programs.close(),
-    () => {
-      for (const socket of controls.clients) socket.terminate();
-      server.close();
-      server.closeAllConnections();
-    },
-  ];
+  const sockets = (): void => {
+    for (const socket of controls.clients) socket.terminate();
+    server.close();
+    server.closeAllConnections();
+  };
+  // Programs first: that they end is no problem then.
+  const cleanUp: (() => Promise<void> | void)[] = [sockets, () => programs.close()];
   try {
     const addresses = addressesIn(folder);
     const parts = {
@@ -154,7 +158,7 @@ async function main(): Promise<void> {
       latencyMs: options.latencyMs,
       addresses,
     };
-    const [network] = await Promise.all([ModelNetwork.open(parts), prepareBundles()]);
+    const [network] = await Promise.all([openNetwork(options.network, parts), prepareBundles()]);
     cleanUp.push(() => network.close());
     const control = new Control(network, START_SETTINGS, options.latencyMs);
     cleanUp.push(() => control.close());
@@ -176,7 +180,8 @@ async function main(): Promise<void> {
     if (options.opens) openBrowser(url);
     await until(ending.signal, options.durationS);
   } finally {
-    for (const clean of cleanUp.reverse()) await clean();
+    for (const clean of cleanUp) await clean();
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 

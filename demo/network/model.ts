@@ -5,9 +5,8 @@
  */
 import { RealTimeDriver, RealTimeWorld } from '../../bench/kernel/emulator/real-time.ts';
 import { type LinkStatistics, Network, Simulator, symmetric } from '../../src/sim.ts';
-import type { Programs } from '../server/programs.ts';
 import { TcpModel } from '../tcp/model.ts';
-import type { DemoNetwork, MediaAddresses, SideName } from './network.ts';
+import type { DemoNetwork, NetworkParts, SideName } from './network.ts';
 import { linkOptions, type PathSettings } from './settings.ts';
 import { UdpRelay } from './udp-relay.ts';
 
@@ -25,15 +24,6 @@ function createPath(settings: PathSettings): Path {
   return { driver: new RealTimeDriver(new RealTimeWorld(sim)), network };
 }
 
-export interface ModelNetworkParts {
-  readonly settings: PathSettings;
-  readonly programs: Programs;
-  readonly mostBps: number;
-  readonly latencyMs: number;
-  /** Where the media sockets of each side are served. */
-  readonly addresses: Readonly<Record<SideName, MediaAddresses>>;
-}
-
 export class ModelNetwork implements DemoNetwork {
   readonly description: string =
     'millrace: real UDP datagrams between two programs. TCP: the simulator’s TCP (CUBIC, SACK, RACK), in real time.';
@@ -47,7 +37,7 @@ export class ModelNetwork implements DemoNetwork {
     this.#tcp = tcp;
   }
 
-  static async open(parts: ModelNetworkParts): Promise<ModelNetwork> {
+  static async open(parts: NetworkParts): Promise<ModelNetwork> {
     const { settings, programs, mostBps, latencyMs, addresses } = parts;
     const paths = { tcp: createPath(settings), millrace: createPath(settings) };
     const listenerPort = await programs.startReceiver('127.0.0.1', addresses.millrace.receiver);

@@ -1,5 +1,6 @@
 /** The network between the two ends of the demo, whoever emulates it: what the server asks of it. */
 import type { LinkStatistics } from '../../src/sim.ts';
+import type { Programs } from '../server/programs.ts';
 import type { PathSettings } from './settings.ts';
 
 /** The two things that are compared. */
@@ -10,6 +11,17 @@ export const SIDES: readonly SideName[] = ['tcp', 'millrace'];
 export interface MediaAddresses {
   readonly sender: string;
   readonly receiver: string;
+}
+
+/** What a network is made with. */
+export interface NetworkParts {
+  readonly settings: PathSettings;
+  readonly programs: Programs;
+  /** The encoders never go above, bits per second. */
+  readonly mostBps: number;
+  readonly latencyMs: number;
+  /** Where the media sockets of each side are served. */
+  readonly addresses: Readonly<Record<SideName, MediaAddresses>>;
 }
 
 /** A path for each side, alike, each on its own: neither takes bandwidth from the other. */

@@ -33,15 +33,18 @@ export class FrameDropper {
 const LEAST_BITS_PER_PIXEL = 1.1;
 /** Upwards only when the target would carry the larger picture with ease, for so long. */
 const UP_RATIO = 1.6;
-const UP_MS = 4_000;
+const UP_MS = 2_500;
 /** A new size costs a key frame. */
-const DOWN_MS = 600;
+const DOWN_MS = 500;
+/** Factors for width and height. */
+const SCALES: readonly number[] = [1, 0.75, 0.5, 0.375];
+/** Before the path is known: a first key frame that gets through almost any of them. */
+const FIRST_STEP = 2;
 
 /** Chooses the picture's size for a target: the whole, three quarters, a half, or three eighths of it. */
 export class SizeLadder {
-  static readonly #scales: readonly number[] = [1, 0.75, 0.5, 0.375];
   readonly #pixels: number;
-  #step = 0;
+  #step: number = FIRST_STEP;
   /** Since when the target has asked for another size. */
   #sinceMs: number | undefined;
 
@@ -51,21 +54,43 @@ export class SizeLadder {
 
   /** The factor for width and height, 0..1. */
   scale(nowMs: number, targetBps: number): number {
-    const needs = (step: number): number => {
-      const scale = SizeLadder.#scales[step] ?? Number.NaN;
-      return LEAST_BITS_PER_PIXEL * this.#pixels * scale * scale;
-    };
-    const isDown = this.#step + 1 < SizeLadder.#scales.length && targetBps < needs(this.#step);
-    const isUp = this.#step > 0 && targetBps > UP_RATIO * needs(this.#step - 1);
-    if (!isDown && !isUp) {
+    const wanted = this.#wantedStep(targetBps);
+    if (wanted === this.#step) {
       this.#sinceMs = undefined;
     } else {
       this.#sinceMs ??= nowMs;
-      if (nowMs - this.#sinceMs >= (isDown ? DOWN_MS : UP_MS)) {
-        this.#step += isDown ? 1 : -1;
+      if (nowMs - this.#sinceMs >= (wanted > this.#step ? DOWN_MS : UP_MS)) {
+        this.#step = wanted;
         this.#sinceMs = undefined;
       }
     }
-    return SizeLadder.#scales[this.#step] as number;
+    return SCALES[this.#step] as number;
+  }
+
+  #wantedStep(targetBps: number): number {
+    const needs = (step: number): number => LEAST_BITS_PER_PIXEL * this.#pixels * (SCALES[step] ?? 1) ** 2;
+    for (let step = 0; step < this.#step; step++) if (targetBps > UP_RATIO * needs(step)) return step;
+    let step = this.#step;
+    while (step + 1 < SCALES.length && targetBps < needs(step)) step++;
+    return step;
+  }
+}
+
+/** An encoder begins here, whatever it is told, and grows by this much a second until it has reached its target. */
+const FIRST_BPS = 400_000;
+const RAMP_RATIO = 1;
+
+/** Lets the path be measured before it is filled. */
+export class BitrateRamp {
+  #limitBps: number = FIRST_BPS;
+  #atMs: number | undefined;
+
+  /** What to encode with, at most the target. */
+  limit(nowMs: number, targetBps: number): number {
+    const elapsedMs = this.#atMs === undefined ? 0 : nowMs - this.#atMs;
+    this.#atMs = nowMs;
+    // Once there, it stays out of the way: what falls later may rise at once.
+    if (this.#limitBps < targetBps) this.#limitBps *= 1 + (RAMP_RATIO * Math.min(500, elapsedMs)) / 1_000;
+    return Math.min(this.#limitBps, targetBps);
   }
 }

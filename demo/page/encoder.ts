@@ -3,7 +3,7 @@
  * In: pictures and sound. Out: chunks on a {@link MediaLink}.
  */
 import type { Figures, MediaMessage } from '../media-protocol.ts';
-import { FrameDropper, SizeLadder } from './encoder-pace.ts';
+import { BitrateRamp, FrameDropper, SizeLadder } from './encoder-pace.ts';
 import { LayerWriter } from './layers.ts';
 import { MediaLink } from './media-link.ts';
 import type { SourceOptions } from './messages.ts';
@@ -55,6 +55,7 @@ export class SideEncoder {
   readonly #sizes: SizeLadder;
   readonly #fullWidth: number;
   readonly #fullHeight: number;
+  readonly #ramp: BitrateRamp = new BitrateRamp();
   #scale = 1;
   #config: VideoEncoderConfig;
   #wantsKeyFrame = true;
@@ -149,7 +150,8 @@ export class SideEncoder {
 
   /** Live: the encoder goes on with its next picture at the new bitrate; only a new size takes a key frame. */
   #followTarget(nowMs: number): void {
-    const bitrate = Math.max(LEAST_BPS, this.targetBps === 0 ? START_BPS : this.targetBps);
+    const target = Math.max(LEAST_BPS, this.targetBps === 0 ? START_BPS : this.targetBps);
+    const bitrate = Math.round(this.#ramp.limit(nowMs, target));
     const scale = this.#sizes.scale(nowMs, bitrate);
     const isNewSize = scale !== this.#scale;
     if (!isNewSize) {

@@ -36,6 +36,18 @@ export interface SenderOptions {
   readonly mostBps: number;
 }
 
+/** The command line that runs a command elsewhere, such as in a namespace. */
+export type Place = (command: string, parameters: readonly string[]) => readonly [string, readonly string[]];
+
+const HERE: Place = (command, parameters) => [command, parameters];
+
+/** A program that is ready. */
+export interface Started {
+  readonly child: ChildProcess;
+  /** What it said. */
+  readonly match: RegExpMatchArray;
+}
+
 interface Running {
   readonly child: ChildProcess;
   readonly ended: Promise<void>;
@@ -53,42 +65,29 @@ export class Programs {
   }
 
   /** @returns The UDP port that it listens on. */
-  async startReceiver(host: string, serve: string, prefix: readonly string[] = []): Promise<number> {
+  async startReceiver(host: string, serve: string, place: Place = HERE): Promise<number> {
     const args = ['--host', host, '--port', '0', '--serve', serve];
-    const [, port] = await this.start('demo/receiver.ts', args, /^LISTENING .*:(\d+)$/m, prefix);
-    return Number(port);
+    const { match } = await this.start('demo/receiver.ts', args, /^LISTENING .*:(\d+)$/m, place);
+    return Number(match[1]);
   }
 
   /** Returns when it has connected. */
-  async startSender(target: string, options: SenderOptions, prefix: readonly string[] = []): Promise<void> {
+  async startSender(target: string, options: SenderOptions, place: Place = HERE): Promise<void> {
     const { serve, latencyMs, mostBps } = options;
     const args = [target, '--serve', serve, '--latency', `${latencyMs}`, '--max-bitrate', `${mostBps}`];
-    await this.start('demo/sender.ts', args, /^(connected) to /m, prefix);
+    await this.start('demo/sender.ts', args, /^connected to /m, place);
   }
 
   /**
    * Starts a script of this demo.
    *
    * @param ready What its stderr says once it can be used.
-   * @param prefix A command that runs it, such as `ip netns exec NAME`.
+   * @param place Where it runs.
    */
-  async start(
-    script: string,
-    args: readonly string[],
-    ready: RegExp,
-    prefix: readonly string[] = [],
-  ): Promise<RegExpMatchArray> {
-    const command = [
-      ...prefix,
-      process.execPath,
-      '--import',
-      'tsx',
-      '--import',
-      WITH_PARENT,
-      script,
-      ...args,
-    ];
-    const child = spawn(command[0] as string, command.slice(1), {
+  async start(script: string, args: readonly string[], ready: RegExp, place: Place = HERE): Promise<Started> {
+    const parameters = ['--import', 'tsx', '--import', WITH_PARENT, script, ...args];
+    const [command, all] = place(process.execPath, parameters);
+    const child = spawn(command, all, {
       cwd: ROOT,
       stdio: ['pipe', 'ignore', 'pipe'],
       env: { ...process.env, MILLRACE_PASSPHRASE: this.#passphrase },
@@ -111,7 +110,7 @@ export class Programs {
         const match = lines.match(ready);
         if (match === null) return;
         clearTimeout(timer);
-        resolve(match);
+        resolve({ child, match });
       });
       void ended.then(() => {
         clearTimeout(timer);

@@ -4,13 +4,14 @@
  */
 import type { RealTimeDriver } from '../../bench/kernel/emulator/real-time.ts';
 import { type Network, TcpFlow } from '../../src/sim.ts';
-import { CHUNK_HEADER_BYTES, type Chunk, type MediaMessage } from '../media-protocol.ts';
+import { CHUNK_HEADER_BYTES, type Chunk } from '../media-protocol.ts';
 import { MediaServer, type MediaSocket } from '../media-socket.ts';
 import type { MediaAddresses } from '../network/network.ts';
-import { TcpEncoderControl } from './encoder-control.ts';
+import { Announcements, EncoderGuide } from './encoder-guide.ts';
+import { PlayerSide } from './player-side.ts';
 
-/** The length that TCP applications put in front of each message. */
-const PREFIX_BYTES = 4;
+/** Length and kind, which framing.ts puts in front of each chunk on a real connection. */
+const PREFIX_BYTES = 5;
 const UPDATE_MS = 50;
 /** Chunks under way; beyond them the encoder has been told to stop long ago. */
 const UNDER_WAY_MAX = 4_096;
@@ -26,30 +27,25 @@ interface UnderWay {
 export class TcpModel {
   readonly #driver: RealTimeDriver;
   readonly #network: Network;
-  readonly #mostBps: number;
+  readonly #guide: EncoderGuide;
   readonly #servers: MediaServer[] = [];
   readonly #timer: NodeJS.Timeout;
-  readonly #announced: Map<number, MediaMessage & { type: 'track' }> = new Map();
+  readonly #announced: Announcements = new Announcements();
+  readonly #playerSide: PlayerSide = new PlayerSide();
   #encoder: MediaSocket | undefined;
-  #player: MediaSocket | undefined;
   #flow: TcpFlow;
-  #control: TcpEncoderControl;
   #underWay: UnderWay[] = [];
   #firstUnsent = 0;
-  #mediaBytes = 0;
   /** Of the flows before this one. */
   #resentBefore = 0;
   #isConnecting = false;
-  #toldBps = 0;
-  #wasBehind = false;
-  #ticks = 0;
 
   private constructor(driver: RealTimeDriver, network: Network, mostBps: number) {
     this.#driver = driver;
     this.#network = network;
-    this.#mostBps = mostBps;
-    this.#control = new TcpEncoderControl(1_000_000, mostBps);
+    this.#guide = new EncoderGuide(mostBps);
     this.#flow = this.#openFlow();
+    this.#playerSide.onKeyFrameRequest = (track) => this.#encoder?.send({ type: 'keyframe', track });
     this.#timer = setInterval(() => this.#update(), UPDATE_MS);
   }
 
@@ -61,8 +57,9 @@ export class TcpModel {
     addresses: MediaAddresses,
   ): Promise<TcpModel> {
     const model = new TcpModel(driver, network, mostBps);
-    model.#servers.push(await MediaServer.open(addresses.sender, (encoder) => model.#useEncoder(encoder)));
-    model.#servers.push(await MediaServer.open(addresses.receiver, (player) => model.#usePlayer(player)));
+    const { sender, receiver } = addresses;
+    model.#servers.push(await MediaServer.open(sender, (encoder) => model.#useEncoder(encoder)));
+    model.#servers.push(await MediaServer.open(receiver, (player) => model.#playerSide.usePlayer(player)));
     return model;
   }
 
@@ -82,12 +79,13 @@ export class TcpModel {
     this.#encoder?.close();
     this.#encoder = encoder;
     this.#announced.clear();
+    this.#guide.useEncoder(encoder);
     this.#reconnect();
     encoder.onMessage = (message) => {
       if (message.type !== 'track') return;
-      this.#announced.set(message.track, message);
-      this.#player?.send(message);
-      this.#toldBps = 0;
+      this.#announced.add(message);
+      this.#playerSide.announce(message);
+      this.#guide.tellAgain();
     };
     encoder.onChunk = (chunk) => this.#write(chunk);
     void encoder.closed.then(() => {
@@ -95,28 +93,12 @@ export class TcpModel {
     });
   }
 
-  #usePlayer(player: MediaSocket): void {
-    this.#player?.close();
-    this.#player = player;
-    for (const message of this.#announced.values()) player.send(message);
-    player.onMessage = (message) => {
-      if (message.type === 'keyframe') this.#encoder?.send(message);
-    };
-    this.#requestKeyFrames();
-  }
-
-  #requestKeyFrames(): void {
-    for (const { track, kind } of this.#announced.values()) {
-      if (kind === 'video') this.#encoder?.send({ type: 'keyframe', track });
-    }
-  }
-
   #write(chunk: Chunk): void {
     if (this.#isConnecting || this.#underWay.length >= UNDER_WAY_MAX) return;
     const bytes = PREFIX_BYTES + CHUNK_HEADER_BYTES + chunk.data.length;
     const end = this.#flow.sender.writtenBytes + bytes;
     this.#underWay.push({ chunk, end, writtenAtMs: performance.now() });
-    this.#mediaBytes += chunk.data.length;
+    this.#guide.onMedia(chunk.data.length);
     this.#driver.do(() => this.#flow.write(bytes));
   }
 
@@ -124,7 +106,7 @@ export class TcpModel {
     let arrived = 0;
     for (const { chunk, end } of this.#underWay) {
       if (end > inOrderBytes) break;
-      this.#player?.sendChunk(chunk);
+      this.#playerSide.play(chunk);
       arrived++;
     }
     this.#underWay.splice(0, arrived);
@@ -140,27 +122,9 @@ export class TcpModel {
   }
 
   #update(): void {
-    this.#control.update(performance.now(), this.#flow.sender.sentBytes, this.#behindMs());
-    const isBehind = this.#control.isBehind || this.#isConnecting;
-    if (isBehind !== this.#wasBehind) this.#encoder?.send({ type: 'behind', isBehind });
-    this.#wasBehind = isBehind;
-    const { bitsPerSecond } = this.#control;
-    if (Math.abs(bitsPerSecond - this.#toldBps) > this.#toldBps / 20) {
-      this.#toldBps = bitsPerSecond;
-      for (const { track } of this.#announced.values()) {
-        this.#encoder?.send({ type: 'bitrate', track, bitsPerSecond, maxFrameBytes: 0 });
-      }
-    }
-    if (++this.#ticks % 10 === 0) this.#report();
-  }
-
-  #report(): void {
-    const figures = {
-      mediaBytes: this.#mediaBytes,
-      resendBytes: this.#resentBefore + this.#flow.statistics.retransmittedBytes,
-      targetBps: this.#control.bitsPerSecond,
-    };
-    this.#encoder?.send({ type: 'figures', figures });
+    const { sender, statistics } = this.#flow;
+    const figures = { resendBytes: this.#resentBefore + statistics.retransmittedBytes };
+    this.#guide.update(performance.now(), sender.sentBytes, this.#behindMs(), this.#isConnecting, figures);
   }
 
   /**
@@ -181,17 +145,17 @@ export class TcpModel {
     this.#flow.onData = () => {};
     this.#underWay = [];
     this.#firstUnsent = 0;
-    this.#control = new TcpEncoderControl(1_000_000, this.#mostBps);
+    this.#guide.reset();
     this.#isConnecting = false;
     this.#flow = this.#openFlow();
-    this.#requestKeyFrames();
+    this.#announced.requestKeyFrames(this.#encoder);
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
     this.#flow.stop();
     this.#encoder?.close();
-    this.#player?.close();
+    this.#playerSide.close();
     await Promise.all(this.#servers.map((server) => server.close()));
   }
 }

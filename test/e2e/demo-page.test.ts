@@ -90,7 +90,7 @@ describe.skipIf(!canRun)(NAME, () => {
   }
 
   it('shows moving pictures on both sides, and 5 % loss at 150 ms freezes TCP while millrace plays', async () => {
-    const { program, url } = await startDemo();
+    const { program, url } = await startDemo('--network', 'model');
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
     const page = await open(`${url}?source=canvas&loss=0.05&rtt=150&${SMALL}`);
     await until(page, 'pictures on both sides', ({ tcp, millrace }) => {
@@ -113,7 +113,8 @@ describe.skipIf(!canRun)(NAME, () => {
   });
 
   it('lets a second window take over, and goes on when a window is closed and opened again', async () => {
-    const { url } = await startDemo();
+    // The kernel's TCP where it can be had.
+    const { url } = await startDemo('--network', 'auto');
     const first = await open(`${url}?loss=0&rtt=40&${SMALL}`);
     await until(first, 'the first window', ({ millrace }) => millrace.framesDecoded > 5);
     const second = await open(`${url}?loss=0&rtt=40&${SMALL}`);

@@ -1,9 +1,11 @@
 /** Every option of `send` and `receive` in one table. Order is that of the help. Source: docs/cli.md. */
+import { parseLadder } from './ladder-spec.ts';
 import {
   type CliOptions,
   type Command,
   FRAMINGS,
   KINDS,
+  parseBitrateTarget,
   parseInject,
   parsePin,
   parseStatsTarget,
@@ -66,6 +68,26 @@ export const OPTIONS: readonly OptionSpec[] = [
     help: 'real: in real time (default for file:). off: as fast as the path takes it, on a reliable ordered track',
     set: (o, text) => {
       o.pace = parseChoice(text, '--pace', ['real', 'off'] as const);
+    },
+  },
+  {
+    name: 'ladder',
+    value: '1080p:4M,540p:1.5M',
+    commands: ['send'],
+    group: 'Media',
+    help: 'encode the input with ffmpeg into these renditions (lines, rate), and send the one that fits',
+    set: (o, text) => {
+      o.ladder = parseLadder(text);
+    },
+  },
+  {
+    name: 'on-bitrate',
+    value: 'CMD|fd:N|URL',
+    commands: ['send'],
+    group: 'Media',
+    help: 'tell an encoder what fits: a JSON line per change, to the stdin of CMD, to fd:N, or as POST to http://...',
+    set: (o, text) => {
+      o.onBitrate = parseBitrateTarget(text);
     },
   },
   {

@@ -3,6 +3,7 @@
  * {@link UsageError}.
  */
 import { UsageError } from './errors.ts';
+import type { RenditionSpec } from './ladder-spec.ts';
 import { parseInteger, parseRatio } from './units.ts';
 
 export type Command = 'send' | 'receive';
@@ -15,6 +16,12 @@ export type StatsTarget =
   | { readonly kind: 'stderr' }
   | { readonly kind: 'fd'; readonly fd: number }
   | { readonly kind: 'file'; readonly path: string };
+
+/** Who hears what bitrate fits. */
+export type BitrateTarget =
+  | { readonly kind: 'command'; readonly command: string }
+  | { readonly kind: 'fd'; readonly fd: number }
+  | { readonly kind: 'http'; readonly url: string };
 
 /** Faults that `--inject` adds to datagrams as they leave the socket. Shares 0..1. */
 export interface InjectedFaults {
@@ -33,6 +40,8 @@ export interface CliOptions {
   order?: 'send' | 'none';
   bitrate?: number;
   pace?: 'real' | 'off';
+  ladder?: readonly RenditionSpec[];
+  onBitrate?: BitrateTarget;
   track?: string;
   startBitrate?: number;
   passphrase?: string;
@@ -66,6 +75,18 @@ export function parseStatsTarget(text: string): StatsTarget {
     return { kind: 'fd', fd: parseInteger(text.slice(3), '--stats-json fd', 2, 1023) };
   if (text.startsWith('file:') && text.length > 5) return { kind: 'file', path: text.slice(5) };
   throw new UsageError(`--stats-json '${text}' is not a place: write stderr, fd:N or file:PATH`);
+}
+
+/** `fd:N`, an HTTP address, or else a command for the shell. */
+export function parseBitrateTarget(text: string): BitrateTarget {
+  if (/^fd:/.test(text)) return { kind: 'fd', fd: parseInteger(text.slice(3), '--on-bitrate fd', 1, 1023) };
+  if (!/^https?:/i.test(text)) {
+    if (text.trim() === '')
+      throw new UsageError('--on-bitrate is empty: write a command, fd:N or http://...');
+    return { kind: 'command', command: text };
+  }
+  if (!URL.canParse(text)) throw new UsageError(`--on-bitrate '${text}' is not an HTTP address`);
+  return { kind: 'http', url: text };
 }
 
 export function parseInject(text: string): InjectedFaults {

@@ -3,15 +3,40 @@
  * tracks that are ended and settled before their connection is closed.
  */
 import { TransportError } from '../base/errors.ts';
-import type { Connection, OutgoingTrack, TrackOptions } from '../index.ts';
+import {
+  type Connection,
+  createLadder,
+  type OutgoingTrack,
+  type RenditionEvent,
+  type RenditionLadder,
+  type TrackOptions,
+} from '../index.ts';
 import { statsPeer } from './counters.ts';
 import type { MediaUnit } from './framing.ts';
+import type { RenditionSpec } from './ladder-spec.ts';
 import type { StatsPeer, StatsReporter } from './stats.ts';
+import { ContinuityCounters } from './ts-units.ts';
 
 /** Names one track of the media: the input it comes from, and its number where a pipe carries several. */
 export interface TrackKey {
   readonly input: number;
   readonly track: number;
+}
+
+/** What the slowest receiver's path carries of a track. */
+export interface PeerBitrate {
+  readonly bitsPerSecond: number;
+  readonly maxFrameBytes: number;
+}
+
+/** What peers are made with beside their tracks. */
+export interface PeerHooks {
+  /** The input is a ladder of these renditions, lowest first. */
+  readonly renditions?: readonly RenditionSpec[] | undefined;
+  /** A track's bitrate has changed towards somebody. */
+  readonly onBitrate: (key: TrackKey) => void;
+  /** A line on stderr. */
+  readonly note: (line: string) => void;
 }
 
 /** How a graceful end of an interrupted transfer is told to the receiver. */
@@ -26,11 +51,14 @@ export class Peer {
   readonly connection: Connection;
   readonly statsPeer: StatsPeer;
   readonly #options: (key: TrackKey) => TrackOptions;
+  readonly #hooks: PeerHooks;
   readonly #tracks: Map<number, OutgoingTrack> = new Map();
+  #ladder: RenditionLadder | undefined;
   /** The receiver wants no more of a track. */
   #isStopped = false;
 
-  constructor(connection: Connection, options: (key: TrackKey) => TrackOptions) {
+  constructor(connection: Connection, options: (key: TrackKey) => TrackOptions, hooks: PeerHooks) {
+    this.#hooks = hooks;
     this.connection = connection;
     this.statsPeer = statsPeer(connection, 'send');
     this.#options = options;
@@ -45,19 +73,55 @@ export class Peer {
 
   /** Announces a track before its first media frame. */
   announce(key: TrackKey): OutgoingTrack {
-    const id = key.input * 256 + key.track;
+    const id = idOf(key);
     const known = this.#tracks.get(id);
     if (known !== undefined) return known;
-    const track = this.connection.createTrack(this.#options(key));
+    const { renditions } = this.#hooks;
+    const options = this.#options(key);
+    const track =
+      renditions === undefined
+        ? this.connection.createTrack(options)
+        : this.#makeLadder(renditions, options).track;
     track.addEventListener('stopped', () => {
       this.#isStopped = true;
     });
+    track.addEventListener('bitratechange', () => this.#hooks.onBitrate(key));
     this.#tracks.set(id, track);
     return track;
   }
 
+  #makeLadder(specs: readonly RenditionSpec[], options: TrackOptions): RenditionLadder {
+    const counters = new ContinuityCounters();
+    const ladder = createLadder(
+      this.connection,
+      specs.map(({ name, bitsPerSecond }) => ({ name, targetBitrate: bitsPerSecond })),
+      { ...options, rewrite: (data) => counters.renumber(data) },
+    );
+    ladder.addEventListener('renditionchange', (event) =>
+      this.#hooks.note(`RENDITION ${(event as RenditionEvent).rendition} ${this.statsPeer.name}`),
+    );
+    this.#ladder = ladder;
+    return ladder;
+  }
+
+  /** What fits now on a track; undefined if this peer has none of that number. */
+  bitrateOf(key: TrackKey): PeerBitrate | undefined {
+    const track = this.#tracks.get(idOf(key));
+    return track === undefined || track.latency === Number.POSITIVE_INFINITY
+      ? undefined
+      : { bitsPerSecond: track.targetBitrate, maxFrameBytes: track.maxFrameBytes };
+  }
+
   /** A promise = a reliable track that wants a pause. */
   send(key: TrackKey, unit: MediaUnit, arrivedUs: number): Promise<void> | undefined {
+    const renditions = this.#hooks.renditions;
+    if (renditions !== undefined) {
+      this.announce({ input: key.input, track: 0 });
+      const { name } = renditions[key.track] as RenditionSpec;
+      const { data, keyFrame } = unit;
+      this.#ladder?.send(name, data, { timestamp: unit.timestampUs ?? arrivedUs, keyFrame });
+      return undefined;
+    }
     const track = this.announce(key);
     track.send(unit.data, {
       timestamp: unit.timestampUs ?? arrivedUs,
@@ -100,6 +164,10 @@ function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }
 
+function idOf(key: TrackKey): number {
+  return key.input * 256 + key.track;
+}
+
 /** All receivers of one sender. */
 export class Peers {
   readonly #peers: Set<Peer> = new Set();
@@ -107,6 +175,7 @@ export class Peers {
   readonly #options: (key: TrackKey) => TrackOptions;
   readonly #announced: TrackKey[];
   readonly #latencyMs: number;
+  readonly #hooks: PeerHooks;
   #firstReady: () => void = () => {};
   /** Fulfilled when somebody is there. */
   readonly first: Promise<void> = new Promise((resolve) => {
@@ -120,7 +189,9 @@ export class Peers {
     options: (key: TrackKey) => TrackOptions,
     announced: readonly TrackKey[],
     latencyMs: number,
+    hooks: PeerHooks,
   ) {
+    this.#hooks = hooks;
     this.#reporter = reporter;
     this.#options = options;
     this.#announced = [...announced];
@@ -145,12 +216,26 @@ export class Peers {
     return Number.isFinite(least) ? least : 0;
   }
 
+  /** What the slowest receiver's path carries of a track; undefined while nobody has it. */
+  bitrateOf(key: TrackKey): PeerBitrate | undefined {
+    let least: PeerBitrate | undefined;
+    for (const peer of this.#peers) {
+      const own = peer.bitrateOf(key);
+      if (own === undefined) continue;
+      least = {
+        bitsPerSecond: Math.min(own.bitsPerSecond, least?.bitsPerSecond ?? own.bitsPerSecond),
+        maxFrameBytes: Math.min(own.maxFrameBytes, least?.maxFrameBytes ?? own.maxFrameBytes),
+      };
+    }
+    return least;
+  }
+
   /**
    * Serves one receiver until its connection ends. Rejects if that failed, or if the receiver left a file before its
    * end; whoever leaves a live call has seen enough.
    */
   async serve(connection: Connection): Promise<void> {
-    const peer = new Peer(connection, this.#options);
+    const peer = new Peer(connection, this.#options, this.#hooks);
     for (const key of this.#announced) peer.announce(key);
     this.#peers.add(peer);
     this.#reporter.add(peer.statsPeer);

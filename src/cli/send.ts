@@ -9,7 +9,10 @@ import { UsageError } from './errors.ts';
 import type { MediaUnit } from './framing.ts';
 import type { InputContext } from './input-context.ts';
 import type { CliIo } from './io.ts';
+import { checkFfmpeg, runLadderInput } from './ladder-input.ts';
+import type { RenditionSpec } from './ladder-spec.ts';
 import { checkInput, runInput } from './media-input.ts';
+import { BitrateWatch, openBitrateListener } from './on-bitrate.ts';
 import type { CliOptions } from './option-values.ts';
 import { applyUriParameters, parseOptions } from './options.ts';
 import { systemClock } from './pace.ts';
@@ -28,9 +31,20 @@ const SYMBOL_BYTES = 1128;
 const RELIABLE_FRAME_BYTES = 65_424;
 const INPUTS_MAX = 16;
 
+/** What ffmpeg encodes into the renditions of `--ladder`. */
+interface LadderSource {
+  readonly kind: 'ladder';
+  /** A MEDIA, or whatever else ffmpeg can open. */
+  readonly input: string;
+  readonly label: string;
+  readonly renditions: readonly RenditionSpec[];
+}
+
+type SendSource = MediaUri | LadderSource;
+
 /** What the arguments ask for. */
 interface SendPlan {
-  readonly media: readonly MediaUri[];
+  readonly media: readonly SendSource[];
   readonly uri: MillraceUri;
   readonly options: CliOptions;
 }
@@ -49,6 +63,15 @@ export function parseSend(args: readonly string[]): SendPlan {
       'the last argument of send is where to send: write millrace send MEDIA... millrace://HOST:PORT',
     );
   }
+  const { ladder } = options;
+  if (ladder !== undefined) {
+    const uri = parseMillraceUri(target);
+    return {
+      media: [parseLadderSource(positionals.slice(0, -1), ladder, options)],
+      uri,
+      options: applyUriParameters(options, uri.parameters),
+    };
+  }
   const media = positionals.slice(0, -1).map((text) => parseMediaUri(text));
   if (media.length > INPUTS_MAX) throw new UsageError(`send takes at most ${INPUTS_MAX} MEDIA`);
   if (media.filter(({ kind }) => kind === 'stdio').length > 1)
@@ -57,13 +80,36 @@ export function parseSend(args: readonly string[]): SendPlan {
   return { media, uri, options: applyUriParameters(options, uri.parameters) };
 }
 
+function parseLadderSource(
+  inputs: readonly string[],
+  renditions: readonly RenditionSpec[],
+  options: CliOptions,
+): LadderSource {
+  for (const [name, value] of [
+    ['--framing', options.framing],
+    ['--pace', options.pace],
+    ['--bitrate', options.bitrate],
+  ] as const) {
+    if (value !== undefined)
+      throw new UsageError(`${name} is not for --ladder, which encodes its input itself`);
+  }
+  if (inputs.length !== 1) throw new UsageError('--ladder encodes one input');
+  const [, input = '', label = ''] = /^(.*?)(?:#([^#/]*))?$/.exec(inputs[0] as string) ?? [];
+  return { kind: 'ladder', input, label, renditions };
+}
+
 /** Runs the command. Resolves when everything has settled; rejects with what ended it. */
 export async function runSend(args: readonly string[], io: CliIo): Promise<void> {
   const plan = parseSend(args);
   const { media, uri, options } = plan;
   const credentials = readCredentials(uri, options, io.env);
-  for (const source of media) await checkInput(source, options);
+  for (const source of media) {
+    if (source.kind === 'ladder') checkFfmpeg();
+    else await checkInput(source, options);
+  }
   const reporter = new StatsReporter(io.stderr, options.stats, options.statsJson);
+  const note = (line: string): void => reporter.note(line);
+  const listener = options.onBitrate === undefined ? undefined : openBitrateListener(options.onBitrate, note);
   const isReliable = options.pace === 'off';
   const latencyMs = isReliable ? Number.POSITIVE_INFINITY : (options.latency ?? LATENCY_MS);
   const peers = new Peers(
@@ -71,7 +117,16 @@ export async function runSend(args: readonly string[], io: CliIo): Promise<void>
     (key) => trackOptions(plan, key, latencyMs),
     announcedTracks(plan),
     latencyMs,
+    { renditions: options.ladder, onBitrate: (key) => bitrates?.look(key), note },
   );
+  const bitrates =
+    listener === undefined
+      ? undefined
+      : new BitrateWatch<TrackKey>(
+          listener,
+          (key) => nameOf(plan, key),
+          (key) => peers.bitrateOf(key),
+        );
   const inputs = new AbortController();
   const session = new AbortController();
   io.onSignal(() => inputs.abort());
@@ -82,12 +137,13 @@ export async function runSend(args: readonly string[], io: CliIo): Promise<void>
         uri,
         options,
         credentials,
-        startBitrate: startBitrate(plan),
+        startBitrate: options.bitrate,
+        usualStartBitrate: usualStartBitrate(plan),
         admit: (request) => admit(plan, peers, request),
-        note: (line) => reporter.note(line),
+        note,
         signal: session.signal,
       },
-      (connection) => serve(plan, peers, connection, (line) => reporter.note(line)),
+      (connection) => serve(plan, peers, connection, note),
     );
     const sending = sendAll(plan, io, peers, inputs.signal).finally(abortSession);
     // A session that is over ends the inputs; inputs that end, or fail, end the session.
@@ -97,6 +153,7 @@ export async function runSend(args: readonly string[], io: CliIo): Promise<void>
   } finally {
     inputs.abort();
     session.abort();
+    await listener?.close();
     await reporter.close();
   }
 }
@@ -148,9 +205,11 @@ async function sendAll(plan: SendPlan, io: CliIo, peers: Peers, signal: AbortSig
   };
   const inputs = media.map(async (source, input) => {
     await whenWanted(source, options, peers, signal);
-    await runInput(source, context, (unit: MediaUnit) =>
-      peers.send({ input, track: unit.track }, unit, systemClock.nowUs() - startUs),
-    );
+    const sink = (unit: MediaUnit): void | Promise<void> =>
+      peers.send({ input, track: unit.track }, unit, systemClock.nowUs() - startUs);
+    await (source.kind === 'ladder'
+      ? runLadderInput(source.input, source.renditions, sink, signal)
+      : runInput(source, context, sink));
   });
   try {
     await Promise.all(inputs);
@@ -166,7 +225,7 @@ async function sendAll(plan: SendPlan, io: CliIo, peers: Peers, signal: AbortSig
  * then it is read whether anybody is there or not, as UDP is from the start.
  */
 async function whenWanted(
-  source: MediaUri,
+  source: SendSource,
   options: CliOptions,
   peers: Peers,
   signal: AbortSignal,
@@ -208,9 +267,18 @@ function kindOf(label: string): 'video' | 'audio' | 'data' {
   return /^data/i.test(label) ? 'data' : 'video';
 }
 
-/** Where rate control begins: at the rate of the media where that is known, at 4 Mbit/s where media is likely. */
-function startBitrate({ media, options }: SendPlan): number | undefined {
-  if (options.bitrate !== undefined) return options.bitrate;
+/** What a track is called where bitrates are told: its label, else its number. */
+function nameOf({ media, options }: SendPlan, key: TrackKey): string {
+  const label = media[key.input]?.label ?? '';
+  if (options.framing === 'record') return label === '' ? `${key.track}` : `${label}/${key.track}`;
+  return label === '' ? `${key.input}` : label;
+}
+
+/** Where rate control begins towards an unknown peer: at 4 Mbit/s where media is likely, at most at what there is. */
+function usualStartBitrate({ media, options }: SendPlan): number | undefined {
+  const { ladder } = options;
+  if (ladder !== undefined)
+    return Math.min(TEST_BITRATE_DEFAULT, ladder[ladder.length - 1]?.bitsPerSecond ?? 0);
   const isMedia = media.some(
     ({ kind }) => kind === 'test' || (options.framing !== 'raw' && (kind === 'file' || kind === 'stdio')),
   );

@@ -14,6 +14,7 @@ import {
   type TransportOptions,
   type Verdict,
 } from '../index.ts';
+import { setUsualStartRate } from '../node/known-rates.ts';
 import type { Credentials } from './credentials.ts';
 import { describeError } from './errors.ts';
 import type { CliOptions } from './option-values.ts';
@@ -26,6 +27,8 @@ export interface SessionPlan {
   readonly credentials: Credentials;
   /** Bit/s to begin with unless `--start-bitrate` says otherwise. */
   readonly startBitrate: number | undefined;
+  /** Bit/s to begin with towards a peer that is not known yet, where neither is said. */
+  readonly usualStartBitrate?: number | undefined;
   /** Listening: refuses a caller before the handshake. */
   readonly admit: (request: CallRequest) => Verdict;
   /** A line on stderr. */
@@ -74,6 +77,7 @@ export async function runSession(
   plan: SessionPlan,
   serve: (connection: Connection) => Promise<boolean>,
 ): Promise<void> {
+  if (plan.usualStartBitrate !== undefined) setUsualStartRate(plan.usualStartBitrate);
   return plan.uri.mode === 'call' ? runCalls(plan, serve) : runListener(plan, serve);
 }
 

@@ -41,6 +41,11 @@ export function isMillraceUri(text: string): boolean {
   return /^millrace:/i.test(text);
 }
 
+/** True when `text` has the form of a MEDIA: `-`, or one of its schemes. */
+export function isMediaUri(text: string): boolean {
+  return text === '-' || /^(?:file|test|udp|rtp):/i.test(text);
+}
+
 /** Splits the MILLRACE argument. */
 export function parseMillraceUri(text: string): MillraceUri {
   const match = /^millrace:\/\/([^/?#]*)(\/[^?#]*)?(?:\?([^#]*))?(#.*)?$/i.exec(text);

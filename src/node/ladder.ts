@@ -34,7 +34,13 @@ export interface RenditionFrameOptions extends FrameOptions {
 }
 
 /** Options of the ladder's track. The encoders' maximum comes from the renditions. */
-export type LadderOptions = Omit<TrackOptions, 'maxBitrate'>;
+export interface LadderOptions extends Omit<TrackOptions, 'maxBitrate'> {
+  /**
+   * Called with each media frame that leaves, for formats that number their packets across renditions (RTP, MPEG-TS);
+   * gives the bytes to send. It may change them in place.
+   */
+  readonly rewrite?: ((data: Uint8Array, rendition: string) => Uint8Array) | undefined;
+}
 
 /** A `renditionchange` event, and a `keyframerequest`: which rendition it is about. */
 export class RenditionEvent extends Event {
@@ -71,8 +77,9 @@ export function createLadder(
 ): RenditionLadder {
   const steps = checkedSteps(renditions);
   const maxBitrate = HEADROOM * Math.max(...steps.map(({ step }) => step.maxBps));
+  const { rewrite, ...trackOptions } = options;
   if (options.latency === Number.POSITIVE_INFINITY) throw new RangeError('a ladder needs a finite latency');
-  return new RenditionLadder(connection.createTrack({ ...options, maxBitrate }), steps);
+  return new RenditionLadder(connection.createTrack({ ...trackOptions, maxBitrate }), steps, rewrite);
 }
 
 interface NamedStep {
@@ -96,11 +103,13 @@ export class RenditionLadder extends EventTarget {
   #toldWanted = -1;
   #told = -1;
   #wasSent = false;
+  readonly #rewrite: LadderOptions['rewrite'];
 
   /** @internal Made by `createLadder` only. */
-  constructor(track: OutgoingTrack, steps: readonly NamedStep[]) {
+  constructor(track: OutgoingTrack, steps: readonly NamedStep[], rewrite: LadderOptions['rewrite']) {
     super();
     this.track = track;
+    this.#rewrite = rewrite;
     this.#names = steps.map(({ name }) => name);
     this.#indices = new Map(this.#names.map((name, index) => [name, index]));
     track.describePath(this.#path);
@@ -170,7 +179,8 @@ export class RenditionLadder extends EventTarget {
     const { layer = 0, discardable, ...rest } = options;
     const { layers, current } = this.#ladder;
     if (rendition === current && layer >= layers) return;
-    this.track.send(data, { ...rest, discardable: discardable ?? layer > 0 });
+    const bytes = this.#rewrite?.(data, this.#nameOf(rendition)) ?? data;
+    this.track.send(bytes, { ...rest, discardable: discardable ?? layer > 0 });
   }
 
   #look(): void {

@@ -8,6 +8,7 @@ import { isIPv6 } from 'node:net';
 import { TransportError } from '../base/errors.ts';
 import { ioError, UsageError } from './errors.ts';
 import type { FrameParser } from './framing.ts';
+import { looksLikeTs, TS_PACKET_BYTES } from './framing-ts.ts';
 import type { InputContext, UnitSink } from './input-context.ts';
 import { parseInteger } from './units.ts';
 import { formatAddress, type MediaUri } from './uri.ts';
@@ -17,6 +18,8 @@ export type UdpUri = Extract<MediaUri, { kind: 'udp' | 'rtp' }>;
 /** The largest UDP payload over IPv4. */
 export const UDP_PAYLOAD_MAX = 65_507;
 const RTP_HEADER_BYTES = 12;
+/** As everybody sends MPEG-TS over UDP: what fits an Ethernet frame. */
+const TS_DATAGRAM_BYTES: number = 7 * TS_PACKET_BYTES;
 /** A key frame arrives as hundreds of datagrams at once: ask for room. The kernel may give less. */
 const RECEIVE_BUFFER_BYTES = 4_194_304;
 
@@ -162,8 +165,14 @@ export class UdpSender {
     return new UdpSender(socket, host, uri, note);
   }
 
-  /** Never waits: like the network, it keeps nothing. */
+  /** Never waits: like the network, it keeps nothing. A picture of MPEG-TS goes in datagrams of seven packets. */
   send(data: Uint8Array): void {
+    if (data.length > TS_DATAGRAM_BYTES && data.length % TS_PACKET_BYTES === 0 && looksLikeTs(data)) {
+      for (let at = 0; at < data.length; at += TS_DATAGRAM_BYTES) {
+        this.#socket.send(data.subarray(at, at + TS_DATAGRAM_BYTES), this.#port, this.#host, () => {});
+      }
+      return;
+    }
     if (data.length > UDP_PAYLOAD_MAX) {
       if (this.#oversized++ === 0) {
         this.#note(

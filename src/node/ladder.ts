@@ -103,6 +103,7 @@ export class RenditionLadder extends EventTarget {
   #toldWanted = -1;
   #told = -1;
   #wasSent = false;
+  #isBroken = false;
   readonly #rewrite: LadderOptions['rewrite'];
 
   /** @internal Made by `createLadder` only. */
@@ -177,10 +178,22 @@ export class RenditionLadder extends EventTarget {
   #emit({ data, options }: HeldFrame, rendition: number): void {
     this.#wasSent = true;
     const { layer = 0, discardable, ...rest } = options;
-    const { layers, current } = this.#ladder;
-    if (rendition === current && layer >= layers) return;
+    const { layers } = this.#ladder;
+    if (layer >= layers || this.#isGivenUp(options.keyFrame === true)) return;
     const bytes = this.#rewrite?.(data, this.#nameOf(rendition)) ?? data;
     this.track.send(bytes, { ...rest, discardable: discardable ?? layer > 0 });
+  }
+
+  /**
+   * On the way down, what no longer fits makes room for the key frame that is waited for: once a frame is left out, so
+   * is the rest up to a key frame, which could not be decoded without it.
+   */
+  #isGivenUp(isKeyFrame: boolean): boolean {
+    const { wanted, current } = this.#ladder;
+    if (wanted >= current) this.#isBroken = false;
+    else if (this.track.queuedMs > this.track.latency / 2) this.#isBroken = true;
+    else if (isKeyFrame) this.#isBroken = false;
+    return this.#isBroken;
   }
 
   #look(): void {

@@ -18,7 +18,14 @@ export {
   type RenditionFrameOptions,
   type RenditionLadder,
 } from './node/ladder.ts';
-export { type CallRequest, type Listener, type ListenOptions, listen, type Verdict } from './node/listen.ts';
+export {
+  type CallRequest,
+  type Listener,
+  type ListenerStats,
+  type ListenOptions,
+  listen,
+  type Verdict,
+} from './node/listen.ts';
 export type { BitrateChangeEvent, FrameOptions, OutgoingTrack, SentFrame } from './node/outgoing-track.ts';
 export { generatePassphrase } from './node/passphrase.ts';
 export type { Address } from './node/paths.ts';

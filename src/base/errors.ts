@@ -28,6 +28,8 @@ export type ErrorCode =
   | 'ERR_MILLRACE_TIMEOUT'
   /** The peer fell silent for the idle timeout. */
   | 'ERR_MILLRACE_IDLE_TIMEOUT'
+  /** The peer no longer knows the connection: it was restarted, or had given it up. */
+  | 'ERR_MILLRACE_FORGOTTEN'
   /** Nothing listens on that port (ICMP port unreachable). */
   | 'ERR_MILLRACE_REFUSED'
   /** The host name does not resolve. */

@@ -23,6 +23,7 @@ export class UsageError extends Error {
 const ADVICE: Partial<Record<ErrorCode, string>> = {
   ERR_MILLRACE_TIMEOUT: 'check host, port and firewall (UDP), or give more time with --timeout',
   ERR_MILLRACE_IDLE_TIMEOUT: 'the path or the peer is gone; start again, or use --reconnect',
+  ERR_MILLRACE_FORGOTTEN: 'the other side was restarted; start again, or use --reconnect',
   ERR_MILLRACE_REFUSED: 'start the other side first, or use --reconnect',
   ERR_MILLRACE_UNKNOWN_HOST: 'check the spelling of the host',
   ERR_MILLRACE_ADDRESS: 'choose another port, or stop what uses it',

@@ -10,8 +10,9 @@ import type { LadderPath } from '../rate/ladder.ts';
 import type { StreamSet } from '../stream/set.ts';
 import type { TrackSender } from '../track/send.ts';
 import type { TrackSet } from '../track/set.ts';
-import { hasInvariantHeader, isLongHeader, PacketHeader, VERSION, versionOf } from '../wire/header.ts';
+import { hasInvariantHeader, isLongHeader, VERSION, versionOf } from '../wire/header.ts';
 import type { Parameters } from '../wire/parameters.ts';
+import { isRetry, readRetry } from '../wire/retry.ts';
 import { Bitrate } from './bitrate.ts';
 import type { DatagramQueue } from './datagrams.ts';
 import type { ConnectionEvent } from './events.ts';
@@ -50,11 +51,20 @@ export class Connection implements Protocol<ConnectionEvent> {
     return this.#transmitter.path;
   }
 
+  /** The path that the connection uses. */
+  get activePath(): PathId {
+    return this.#state.paths.active.id;
+  }
+
   handleDatagram(datagram: Uint8Array, path: PathId, now: Micros): void {
     const { close, counters, paths } = this.#state;
     if (close.phase === 'closed') return;
     if (isLongHeader(datagram) && versionOf(datagram) === 0) {
       this.#onVersionNegotiation(datagram, now);
+      return;
+    }
+    if (isRetry(datagram)) {
+      this.#onRetry(datagram);
       return;
     }
     counters.datagramsReceived++;
@@ -110,6 +120,11 @@ export class Connection implements Protocol<ConnectionEvent> {
 
   pollEvent(): ConnectionEvent | undefined {
     return this.#state.events.shift();
+  }
+
+  /** True for the end that called. */
+  get isCaller(): boolean {
+    return !this.#state.options.isServer;
   }
 
   /** True until TLS is done. */
@@ -169,15 +184,6 @@ export class Connection implements Protocol<ConnectionEvent> {
     this.#lifecycle.onHandshakeMoved(now);
   }
 
-  /** True if the datagram begins with an Initial packet that opens with this connection's keys. */
-  canOpenInitial(datagram: Uint8Array): boolean {
-    const header = new PacketHeader();
-    return (
-      header.parse(datagram, 0, datagram.length) === 0 &&
-      this.#state.handshake?.canOpen(datagram, header) === true
-    );
-  }
-
   /** Ends the connection. The peer is told; `closed` follows when it has confirmed, or after a few repetitions. */
   close(isApplication: boolean, errorCode: number, reason: string, now: Micros): void {
     this.#lifecycle.close({ isApplication, errorCode, reason }, now);
@@ -228,6 +234,20 @@ export class Connection implements Protocol<ConnectionEvent> {
   /** What the application asks for has changed (a frame was sent): the pacer must know. */
   onMediaQueued(track: TrackSender, now: Micros): void {
     this.#bitrate.onMediaQueued(track, now);
+  }
+
+  /** The peer has forgotten this connection: nothing that is sent will be heard. Source: RFC 9000 §10.3.1. */
+  onStatelessReset(now: Micros): void {
+    this.#lifecycle.onForgotten(now);
+  }
+
+  /** A listener under load wants the address proven: once, and before anything else of its was believed. */
+  #onRetry(datagram: Uint8Array): void {
+    const { options, handshake, close, counters } = this.#state;
+    const { crypto, localId, originalId } = options;
+    const token = readRetry(crypto.sha256, datagram, localId, originalId);
+    const isTaken = token !== undefined && close.phase === 'open' && handshake?.onRetry(token) === true;
+    if (!isTaken) counters.rejected.malformed++;
   }
 
   /** RFC 8999 §6: believed only before anything else was, and only if our version is not offered. */

@@ -67,7 +67,8 @@ export class CryptoSend implements TokenOwner {
 
 /** The receiving half: pieces in any order, bytes out in order. */
 export class CryptoReceive {
-  readonly #buffer: Uint8Array = new Uint8Array(HANDSHAKE_BYTES_MAX);
+  /** Grows with what has come: a caller that only begins must not cost much. */
+  #buffer: Uint8Array = new Uint8Array(0);
   readonly #received: Ranges = new Ranges();
   #delivered = 0;
 
@@ -75,9 +76,16 @@ export class CryptoReceive {
   insert(offset: number, bytes: Uint8Array): number {
     const end = offset + bytes.length;
     if (end > HANDSHAKE_BYTES_MAX) return WireError.CRYPTO_BUFFER_EXCEEDED;
+    if (end > this.#buffer.length) this.#grow(end);
     this.#buffer.set(bytes, offset);
     this.#received.add(offset, end);
     return 0;
+  }
+
+  #grow(bytes: number): void {
+    const grown = new Uint8Array(Math.min(HANDSHAKE_BYTES_MAX, Math.max(1024, 2 * bytes)));
+    grown.set(this.#buffer);
+    this.#buffer = grown;
   }
 
   /** The next bytes in order (a copy), or undefined. */

@@ -27,6 +27,7 @@ import {
 import { encodeParameters, type Parameters, parseParameters } from '../wire/parameters.ts';
 import { CryptoFrame } from '../wire/stream.ts';
 import { CryptoReceive, CryptoSend } from './crypto-stream.ts';
+import { initialKeys } from './initial-keys.ts';
 import type { ConnectionOptions } from './options.ts';
 
 /** A last flight up to this size is repeated in every datagram; a larger one (client certificates) when lost. */
@@ -53,6 +54,8 @@ export class HandshakePhase {
   readonly #ack: AckFrame = new AckFrame();
   readonly #crypto: CryptoFrame = new CryptoFrame();
   #handshake: Handshake | undefined;
+  /** From a Retry packet; the client's Initial packets carry it, and both ends' keys are bound to it. */
+  #token: Uint8Array;
   #isParametersPending = true;
   #isPingPending = false;
   #flightAt = 0;
@@ -68,9 +71,11 @@ export class HandshakePhase {
 
   constructor(options: ConnectionOptions, rtt: RttEstimator) {
     this.#options = options;
-    const { client, server } = options.crypto.initialSecrets(options.originalId);
-    this.#sealer = options.crypto.protection(options.isServer ? server : client);
-    this.#opener = options.crypto.protection(options.isServer ? client : server);
+    const { crypto, originalId, isServer } = options;
+    const keys = options.initialKeys ?? initialKeys(crypto, originalId, isServer);
+    this.#sealer = keys.sealer;
+    this.#opener = keys.opener;
+    this.#token = options.callerToken ?? NO_TOKEN;
     const owners: TokenOwner[] = new Array<TokenOwner>(TOKEN_KINDS).fill(this.#received);
     owners[TokenKind.CRYPTO] = this.#send;
     owners[TokenKind.PARAMETERS] = this.#parametersOwner;
@@ -129,6 +134,15 @@ export class HandshakePhase {
     return closed;
   }
 
+  /** A Retry packet that answers our call: everything is said again, with its token. False: it comes too late. */
+  onRetry(token: Uint8Array): boolean {
+    if (this.#options.isServer || this.remoteId !== undefined || this.#token.length > 0) return false;
+    this.#token = token;
+    this.#isParametersPending = true;
+    this.#send.repeatFrom(0);
+    return true;
+  }
+
   /** Queues the client's last flight again: it goes out in front of every datagram until the server answers. */
   repeatLastFlight(): void {
     if (this.#send.length - this.#flightAt <= REPEATED_FLIGHT_BYTES_MAX)
@@ -142,8 +156,16 @@ export class HandshakePhase {
     return this.#headerBytes() + TAG_BYTES + flight + 16;
   }
 
+  get #sentToken(): Uint8Array {
+    return this.#options.isServer ? NO_TOKEN : this.#token;
+  }
+
   #headerBytes(): number {
-    return initialHeaderBytes(this.remoteId ?? this.#options.remoteId, this.#options.localId, NO_TOKEN);
+    return initialHeaderBytes(
+      this.remoteId ?? this.#options.remoteId,
+      this.#options.localId,
+      this.#sentToken,
+    );
   }
 
   /**
@@ -161,7 +183,7 @@ export class HandshakePhase {
       writer,
       this.remoteId ?? this.#options.remoteId,
       this.#options.localId,
-      NO_TOKEN,
+      this.#sentToken,
       packetNumber,
     );
     const isEliciting =
@@ -208,12 +230,6 @@ export class HandshakePhase {
     // Alert bytes that TLS has made must reach the peer too; in front of a 1-RTT packet there are none.
     if (isAlone) this.#send.write(writer, this.recovery.record);
     return false;
-  }
-
-  /** True when this datagram begins with an Initial packet that opens: a caller worth a connection. Opens in a copy. */
-  canOpen(datagram: Uint8Array, header: PacketHeader): boolean {
-    const copy = copyBytes(datagram, 0, header.end);
-    return this.#opener.open(copy, 0, header.payloadStart, header.end, header.truncatedNumber);
   }
 
   /** Takes one Initial packet. Returns an {@link InitialResult} (<= 0), or the WireError to close with (> 0). */
@@ -290,7 +306,7 @@ export class HandshakePhase {
       originalId,
       isServer ? remoteId : localId,
       isServer ? localId : remoteId,
-      NO_TOKEN,
+      this.#token,
       isServer ? remote : this.#localParameters,
       isServer ? this.#localParameters : remote,
     ];

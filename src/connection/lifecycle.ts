@@ -232,6 +232,16 @@ export class Lifecycle {
     }
   }
 
+  /** The peer has answered that it knows nothing of this connection. */
+  onForgotten(now: Micros): void {
+    const { close } = this.#state;
+    if (close.phase === 'closing' || close.phase === 'draining') this.#end();
+    if (close.phase !== 'open') return;
+    const text =
+      'the peer has forgotten this connection: it was restarted, or had given it up; connect again';
+    this.giveUp(new TransportError('ERR_MILLRACE_FORGOTTEN', text), now);
+  }
+
   /** Ends at once, without a word to the peer: it does not answer, or does not understand. */
   giveUp(error: TransportError, now: Micros): void {
     this.#settleAll(now);

@@ -8,6 +8,7 @@ import type { IdIssuer } from '../path/connection-ids.ts';
 import type { PathKeeper } from '../path/path-set.ts';
 import type { RateController } from '../rate/controller.ts';
 import { PARAMETER_DEFAULTS, type Parameters } from '../wire/parameters.ts';
+import type { InitialKeys } from './initial-keys.ts';
 
 /** Flow control windows announced at the start; they grow as they are used (stream/flow.ts). */
 const INITIAL_STREAM_WINDOW_BYTES = 1_048_576;
@@ -28,8 +29,10 @@ export interface ConnectionOptions {
   readonly paths?: PathKeeper | undefined;
   /** Makes further connection IDs. Without one those of the handshake stay. */
   readonly issuer?: IdIssuer | undefined;
-  /** Server: the caller has shown by a token that its address is its own. */
-  readonly isValidated?: boolean | undefined;
+  /** Server: the Retry token by which the caller has proven its address; empty or undefined: it has not. */
+  readonly callerToken?: Uint8Array | undefined;
+  /** Server: what the caller's first packet was opened with. */
+  readonly initialKeys?: InitialKeys | undefined;
   /** What we tell the peer. */
   readonly parameters: Readonly<Parameters>;
   readonly crypto: CryptoProvider;

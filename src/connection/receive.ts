@@ -20,6 +20,9 @@ import type { ConnectionState } from './state.ts';
 /** Bytes of 1-RTT packets kept by a server whose keys are not there yet (DESIGN D2). */
 const UNDECRYPTABLE_BYTES_MAX = 262_144;
 
+/** Packets remembered that were refused so. */
+const REFUSED_MAX = 64;
+
 /** A frame could not be taken for want of room: the packet goes unacknowledged, so that the peer sends it again. */
 const UNACKNOWLEDGED = -1;
 
@@ -41,6 +44,8 @@ export class Receiver {
   #undecryptableBytes = 0;
   /** Number of the 1-RTT packet at hand. */
   #packetNumber = 0;
+  /** Packets read and not acknowledged: a duplicate of one must not be read twice. Oldest first. */
+  readonly #refused: number[] = [];
   /** It carries nothing but path frames, connection IDs and padding (RFC 9000 §9.1). */
   #isProbing = false;
   /** Number of the packet whose DATAGRAM_SIZE holds: one that comes late must not undo a newer one. */
@@ -104,7 +109,7 @@ export class Receiver {
       counters.rejected.authentication++;
       return keys.isForgeryLimitReached ? WireError.AEAD_LIMIT_REACHED : 0;
     }
-    if (received.has(packetNumber)) {
+    if (received.has(packetNumber) || (this.#refused.length > 0 && this.#refused.includes(packetNumber))) {
       counters.rejected.duplicate++;
       return 0;
     }
@@ -116,7 +121,10 @@ export class Receiver {
     this.#isProbing = true;
     const reader = this.#reader.reset(datagram, header.payloadStart, header.end - TAG_BYTES);
     const isEliciting = this.#frames(reader, now);
-    if (isEliciting === UNACKNOWLEDGED) return 0;
+    if (isEliciting === UNACKNOWLEDGED) {
+      if (this.#refused.push(packetNumber) > REFUSED_MAX) this.#refused.shift();
+      return 0;
+    }
     if (isEliciting > 1) return isEliciting - 2;
     received.onPacket(packetNumber, isEliciting === 1, now);
     if (this.#state.hasFrameEnded) received.onFrameEnd(now);

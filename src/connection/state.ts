@@ -96,7 +96,7 @@ export class ConnectionState {
       remoteId: options.remoteId,
       probeTimeoutUs: () => this.recovery.probeTimeoutUs,
     });
-    this.paths.active.isValidated = options.isValidated ?? false;
+    this.paths.active.isValidated = (options.callerToken?.length ?? 0) > 0;
     this.path = new PathView(this.rtt, this.recovery, DATAGRAM_BYTES_MIN);
     this.datagrams = new DatagramQueue(DATAGRAM_SEND_ORDER, activate, (id, outcome) =>
       this.events.push({ type: 'datagram-settled', id, outcome }),

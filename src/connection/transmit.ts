@@ -70,9 +70,10 @@ export class Transmitter {
       const padTo = size > 0 ? DATAGRAM_BYTES_MIN : 0;
       const short = this.#writeShort(out, size, padTo, now);
       if (size > 0 && short === 0) {
-        // What waits does not fit behind the repeated flight: it goes alone, and the flight with the next datagram.
+        // What waits does not fit behind the repeated flight: it goes alone, with the next datagram. The flight is sealed
+        // and counts as sent, so it leaves, with nothing but padding behind it.
         this.#isRepeatTooLarge = true;
-        return this.#count(this.#writeShort(out, 0, 0, now), now);
+        return this.#count(size + this.#writePadding(out, size, now), now);
       }
       this.#isRepeatTooLarge = false;
       size += short;
@@ -180,6 +181,18 @@ export class Transmitter {
     }
     const flags = writer.at > acksEnd ? ELICITING : 0;
     return this.#finish(out, start, sizeMax, numberBytes, packetNumber, padTo, flags, now);
+  }
+
+  /** A short packet of PADDING alone that fills the datagram behind an Initial packet. */
+  #writePadding(out: Uint8Array, start: number, now: Micros): number {
+    const { recovery } = this.#state;
+    if (!recovery.canSend()) return 0;
+    const packetNumber = recovery.begin();
+    const numberBytes = packetNumberBytes(packetNumber, recovery.largestAcked);
+    this.#writer.reset(out, start + shortHeaderBytes(false, numberBytes), DATAGRAM_BYTES_MIN - TAG_BYTES);
+    this.#hasData = false;
+    const padTo = DATAGRAM_BYTES_MIN;
+    return this.#finish(out, start, DATAGRAM_BYTES_MIN, numberBytes, packetNumber, padTo, 0, now);
   }
 
   /** ACK when it is due or rides along, TRACK_ACK when there is news. Returns where the ACK, which asks for none, ends. */

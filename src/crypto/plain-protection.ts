@@ -2,6 +2,7 @@
  * A stand-in for simulations: deterministic, fast, and no protection at all. Payloads stay readable; the "tag" is a
  * keyed checksum that notices damage and wrong keys. The public API cannot select it (DESIGN D2).
  */
+import { concatBytes } from '../base/bytes.ts';
 import type { CryptoProvider, PacketProtection } from './protection.ts';
 import { TAG_BYTES } from './protection.ts';
 
@@ -14,6 +15,7 @@ export const plainCrypto: CryptoProvider = {
   nextSecret: (secret) => digest(secret, 0x6b75),
   initialSecrets: (originalId) => ({ client: digest(originalId, 0x63), server: digest(originalId, 0x73) }),
   sha256: (bytes) => digest(bytes, 0),
+  hmac: (key, data) => digest(concatBytes([key, data]), 0x6d),
 };
 
 class PlainProtection implements PacketProtection {

@@ -46,4 +46,6 @@ export interface CryptoProvider {
   /** Secrets of the Initial packets of both ends (docs/wire-format.md §2.1). */
   initialSecrets(originalId: Uint8Array): { readonly client: Uint8Array; readonly server: Uint8Array };
   sha256(bytes: Uint8Array): Uint8Array;
+  /** HMAC-SHA256: tokens that only their maker can make. */
+  hmac(key: Uint8Array, data: Uint8Array): Uint8Array;
 }

@@ -122,6 +122,7 @@ function makeEnd(sim: Simulator, name: string, options: ConnectionOptions): End 
       released.push(path);
       end.host.closePath(path);
     },
+    addressOf: () => new Uint8Array(0),
     isSameHost: (a, b) => hostOf(end.host.addressOf(a)) === hostOf(end.host.addressOf(b)),
   };
   const connection = new Connection({ paths, issuer: makeIssuer(options.isServer), ...options });

@@ -40,13 +40,19 @@ export async function connect(target: string | Target, options: ConnectOptions =
   let address!: { address: string; family: 4 | 6 };
   const shared = sharedOptions(merged, timeoutMs, { resource, identity }, () => address.address);
   throwIfAborted(signal);
-  const credentials = await callerCredentials(merged, host);
-  address = await resolve(host);
-  throwIfAborted(signal);
+  const startedMs = performance.now();
+  const prepared = Promise.all([callerCredentials(merged, host), resolve(host)]);
+  const [credentials, resolved] = await within(prepared, timeoutMs, signal);
+  address = resolved;
+  const leftMs = Math.max(1, timeoutMs - (performance.now() - startedMs));
   const driver = await Driver.open(
     { port: 0, family: address.family, remote: { host: address.address, port }, faults: merged.faults },
-    shared,
+    { ...shared, handshakeTimeoutUs: Math.round(leftMs * 1000) },
   );
+  if (signal?.aborted === true) {
+    driver.closeNow();
+    throw abortError(signal);
+  }
   const handshake = createClientHandshake(credentials);
   let connection!: Connection;
   const core = driver.dial({ handshake, path: 0 }, (dialed) => {
@@ -56,6 +62,8 @@ export async function connect(target: string | Target, options: ConnectOptions =
       remoteAddress: { host: address.address, port },
       latency: merged.latency ?? DEFAULT_LATENCY_MS,
       wake: () => driver.wake(dialed),
+      addressNow: () => ({ host: address.address, port }),
+      strayDatagrams: () => driver.endpoint.counters.unroutable,
     });
     return connection;
   });
@@ -67,6 +75,21 @@ export async function connect(target: string | Target, options: ConnectOptions =
   await untilReady(connection, signal);
   connection.identity = handshake.peer.identity;
   return connection;
+}
+
+/** What comes before the first datagram must not outlast the attempt either: a name server may be silent. */
+async function within<T>(work: Promise<T>, timeoutMs: number, signal: AbortSignal | undefined): Promise<T> {
+  const { promise, reject } = deferred<never>();
+  const onAbort = (): void => reject(abortError(signal));
+  const text = `no answer from the name service within ${timeoutMs / 1000} s; check the network`;
+  const timer = setTimeout(() => reject(new TransportError('ERR_MILLRACE_TIMEOUT', text)), timeoutMs);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+  }
 }
 
 async function untilReady(connection: Connection, signal: AbortSignal | undefined): Promise<void> {

@@ -35,20 +35,27 @@ export interface ConnectionParts {
   readonly remoteAddress: Address;
   readonly latency: number;
   wake(): void;
+  /** The peer's address now. */
+  addressNow(): Address;
+  /** Caller: datagrams on its sockets that belong to no connection. */
+  strayDatagrams?(): number;
 }
 
 /**
- * One connection. Events: `close`. Everything that fails carries a {@link TransportError}.
+ * One connection. Events: `close`, `pathchange`. Everything that fails carries a {@link TransportError}.
  */
 export class Connection extends EventTarget implements ConnectionHandler, AsyncDisposable {
   /** The path of the URI that was called. */
   resource: string;
-  readonly remoteAddress: Address;
+  /** Where the peer is; changes with `pathchange`. */
+  remoteAddress: Address;
   /** Who called: the PSK identity or certificate subject, once known. */
   identity = '';
   readonly datagrams: Datagrams;
   readonly #core: Core;
   readonly #wake: () => void;
+  readonly #parts: ConnectionParts;
+  readonly #moves: Deferred<void>[] = [];
   readonly #ready: Deferred<void> = deferred<void>();
   readonly #closed: Deferred<{ closeCode: number; reason: string }> = deferred();
   readonly #tracks: Tracks;
@@ -60,6 +67,7 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
   constructor(parts: ConnectionParts) {
     super();
     this.#core = parts.core;
+    this.#parts = parts;
     this.resource = parts.resource;
     this.remoteAddress = parts.remoteAddress;
     this.#wake = parts.wake;
@@ -131,7 +139,26 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
 
   /** As `getStats`, at once. */
   stats(): ConnectionStats {
-    return collectStats(this.#core, nowUs());
+    return collectStats(this.#core, nowUs(), this.#parts.strayDatagrams?.() ?? 0);
+  }
+
+  /**
+   * Caller: leaves the present network path for a socket on a fresh port, whose route the system chooses anew. Everything
+   * goes on: keys, tracks, streams. It happens by itself when the path falls silent, or when the address that this end
+   * sends from disappears.
+   *
+   * @returns Fulfilled when the new path is proven and in use; the old one is used until then.
+   * @throws TransportError ERR_MILLRACE_CLOSED if the connection ends first. TypeError on a listener's connection: its peer
+   * moves.
+   */
+  async migrate(): Promise<void> {
+    if (!this.#core.isCaller) throw new TypeError('only a caller can move; a listener follows');
+    this.#assertOpen();
+    const move = deferred<void>();
+    this.#moves.push(move);
+    this.#core.migrate(nowUs());
+    this.#wake();
+    await move.promise;
   }
 
   /** Ends the connection; the peer gets code and reason. Fulfilled when it has confirmed, or after a few repetitions. */
@@ -180,6 +207,11 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
       case 'closed':
         this.#onClosed(event.closing);
         return;
+      case 'path-changed':
+        this.remoteAddress = this.#parts.addressNow();
+        for (const move of this.#moves.splice(0)) move.resolve();
+        this.dispatchEvent(new Event('pathchange'));
+        return;
       case 'datagram':
         this.datagrams.onDatagram(event.bytes);
         return;
@@ -203,6 +235,7 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
     if (error === undefined) this.#closed.resolve(info);
     else this.#closed.reject(error);
     noteRate(this.remoteAddress.host, this.#core);
+    for (const move of this.#moves.splice(0)) move.reject(over);
     this.#tracks.onClosed(error);
     this.#streams.onClosed(over);
     this.datagrams.onClosed();

@@ -31,9 +31,10 @@ export interface CallerCredentials extends Credentials {
 }
 
 /** Writes NSS key log lines to the file that SSLKEYLOGFILE names, as browsers do, so that Wireshark can decrypt. */
-function keyLog(): ((line: Buffer) => void) | undefined {
+function withKeyLog(): Pick<TlsCredentials, 'onKeyLog'> {
   const file = process.env.SSLKEYLOGFILE;
-  return file === undefined || file === '' ? undefined : (line) => appendFile(file, line, () => {});
+  if (file === undefined || file === '') return {};
+  return { onKeyLog: (line) => appendFile(file, line, () => {}) };
 }
 
 function pem(value: Pem): string | Buffer {
@@ -43,12 +44,11 @@ function pem(value: Pem): string | Buffer {
 
 function common(credentials: Credentials): TlsCredentials {
   const { cert, key, ca } = credentials;
-  const onKeyLog = keyLog();
   return {
     ...(cert === undefined ? {} : { cert: pem(cert) }),
     ...(key === undefined ? {} : { key: pem(key) }),
     ...(ca === undefined ? {} : { ca: pem(ca) }),
-    ...(onKeyLog === undefined ? {} : { onKeyLog }),
+    ...withKeyLog(),
   };
 }
 
@@ -63,7 +63,7 @@ export async function callerCredentials(
       throw new TypeError('a passphrase excludes cert, ca and pin: give one kind of credentials');
     }
     const psk = await derivePsk(passphrase);
-    return { psk, ...(identity === undefined ? {} : { identity }), onKeyLog: keyLog() ?? (() => {}) };
+    return { psk, ...(identity === undefined ? {} : { identity }), ...withKeyLog() };
   }
   return {
     ...common(credentials),
@@ -110,5 +110,5 @@ export async function listenerCredentials(
   const psk = await derivePsk(passphrase);
   // The passphrase was chosen for the identity that the caller stated: TLS accepts no other under it.
   const stated = identity === '' ? DEFAULT_IDENTITY : identity;
-  return { pskFor: (name) => (name === stated ? psk : undefined), onKeyLog: keyLog() ?? (() => {}) };
+  return { pskFor: (name) => (name === stated ? psk : undefined), ...withKeyLog() };
 }

@@ -9,7 +9,9 @@ import type { ConnectionEvent } from '../connection/events.ts';
 import { type DialOptions, Endpoint, type SharedOptions } from '../endpoint.ts';
 import type { PathKeeper } from '../path/path-set.ts';
 import { SEGMENT_BYTES, SEGMENTS_MAX } from './fast-socket.ts';
+import { INTERFACE_POLL_MS, isAddressGone } from './interfaces.ts';
 import { debug } from './log.ts';
+import type { Address } from './paths.ts';
 import { type SocketOptions, UdpSocket } from './socket.ts';
 import { Sockets } from './sockets.ts';
 
@@ -34,6 +36,14 @@ export interface ConnectionHandler {
   onRefused(): void;
 }
 
+/** What makes a driver listen. */
+export interface Accept {
+  /** Called for each caller. */
+  onCaller(connection: Connection, address: string): ConnectionHandler;
+  /** See `AcceptOptions` of the endpoint. */
+  readonly resetKey?: Uint8Array | undefined;
+}
+
 export class Driver {
   readonly #endpoint: Endpoint;
   #sockets!: Sockets;
@@ -48,36 +58,34 @@ export class Driver {
   #timerAtUs: Micros = NEVER;
   #isFlushScheduled = false;
   #isClosed = false;
+  /** Caller: looks whether the address that it sends from still exists. */
+  #interfaceTimer: NodeJS.Timeout | undefined;
   #onIdle: (() => void) | undefined;
   /** The sockets are not there yet when the endpoint is made. */
   readonly #keeper: PathKeeper = {
     claim: (path) => this.#sockets.claim(path),
     release: (path) => this.#sockets.release(path),
     isSameHost: (a, b) => this.#sockets.isSameHost(a, b),
+    addressOf: (path) => this.#sockets.addressOf(path),
   };
-  readonly #onAccepted: ((connection: Connection, address: string) => ConnectionHandler) | undefined;
+  readonly #acceptance: Accept | undefined;
 
-  private constructor(
-    shared: SharedOptions,
-    onAccepted: ((connection: Connection, address: string) => ConnectionHandler) | undefined,
-  ) {
-    this.#onAccepted = onAccepted;
+  private constructor(shared: SharedOptions, accept: Accept | undefined) {
+    this.#acceptance = accept;
     this.#endpoint = new Endpoint(
       { ...shared, paths: this.#keeper },
-      onAccepted === undefined ? undefined : (connection) => this.#accept(connection),
+      accept === undefined
+        ? undefined
+        : { onAccept: (connection) => this.#accept(connection), resetKey: accept.resetKey },
     );
     const slab = Buffer.allocUnsafeSlow(UdpSocket.slots * SLOT_BYTES);
     for (let i = 0; i < UdpSocket.slots; i++)
       this.#slots.push(slab.subarray(i * SLOT_BYTES, (i + 1) * SLOT_BYTES));
   }
 
-  /** Opens the socket. @param onAccepted Called for each caller; without it the endpoint only dials. */
-  static async open(
-    socket: SocketOptions,
-    shared: SharedOptions,
-    onAccepted?: (connection: Connection, address: string) => ConnectionHandler,
-  ): Promise<Driver> {
-    const driver = new Driver(shared, onAccepted);
+  /** Opens the socket. @param accept Without it the endpoint only dials. */
+  static async open(socket: SocketOptions, shared: SharedOptions, accept?: Accept): Promise<Driver> {
+    const driver = new Driver(shared, accept);
     driver.#sockets = await Sockets.open(socket, {
       onDatagram: (datagram, path) => driver.#receive(datagram, path),
       onRefused: () => {
@@ -85,6 +93,7 @@ export class Driver {
       },
       onError: (error) => debug(`socket error: ${error.message}`),
     });
+    if (socket.remote !== undefined) driver.#watchInterfaces();
     if (driver.#sockets.main.canBatch) {
       for (let i = 0; i < UdpSocket.batches; i++) driver.#batches.push(Buffer.allocUnsafeSlow(BATCH_BYTES));
     }
@@ -93,6 +102,12 @@ export class Driver {
 
   get socket(): UdpSocket {
     return this.#sockets.main;
+  }
+
+  /** The peer's address, where datagrams of `connection` go now. */
+  addressOf(connection: Connection): Address {
+    const path = connection.activePath;
+    return this.#sockets.of(path).paths.describe(path);
   }
 
   get endpoint(): Endpoint {
@@ -108,7 +123,7 @@ export class Driver {
 
   #accept(connection: Connection): void {
     const address = this.socket.paths.describe(connection.path).host;
-    const handler = this.#onAccepted?.(connection, address);
+    const handler = this.#acceptance?.onCaller(connection, address);
     if (handler !== undefined) this.#handlers.set(connection, handler);
   }
 
@@ -118,6 +133,17 @@ export class Driver {
     if (this.#isFlushScheduled) return;
     this.#isFlushScheduled = true;
     queueMicrotask(() => this.#flush());
+  }
+
+  #watchInterfaces(): void {
+    this.#interfaceTimer = setInterval(() => {
+      if (!isAddressGone(this.#sockets.main.localHost)) return;
+      for (const connection of this.#handlers.keys()) {
+        connection.migrate(nowUs());
+        this.wake(connection);
+      }
+    }, INTERFACE_POLL_MS);
+    this.#interfaceTimer.unref();
   }
 
   /** A connection's path is silent: a fresh port for it, while it goes on with the one it has. */
@@ -268,7 +294,6 @@ export class Driver {
     this.#deadlines.set(connection.slot, NEVER);
     this.#handlers.delete(connection);
     this.#endpoint.remove(connection);
-    connection.release();
     if (this.#handlers.size === 0) this.#onIdle?.();
   }
 
@@ -283,6 +308,7 @@ export class Driver {
     if (this.#isClosed) return;
     this.#isClosed = true;
     if (this.#timer !== undefined) clearTimeout(this.#timer);
+    clearInterval(this.#interfaceTimer);
     this.#sockets.close();
   }
 }

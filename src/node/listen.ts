@@ -1,11 +1,13 @@
 /** `listen`: one UDP socket for many callers. In: options. Out: connections whose callers are authenticated. */
+import { createHmac } from 'node:crypto';
 import { TransportError } from '../base/errors.ts';
 import type { PathId } from '../base/protocol.ts';
 import type { Connection as Core } from '../connection/connection.ts';
+import type { EndpointCounters } from '../endpoint.ts';
 import { Connection, DEFAULT_LATENCY_MS } from './connection.ts';
 import { type Credentials, checkListener, listenerCredentials } from './credentials.ts';
 import { AsyncQueue } from './deferred.ts';
-import { Driver, nowUs } from './driver.ts';
+import { type Accept, Driver, nowUs } from './driver.ts';
 import { inRange } from './in-range.ts';
 import type { Address } from './paths.ts';
 import { sharedOptions, type TransportOptions } from './shared-options.ts';
@@ -38,14 +40,28 @@ export interface ListenOptions extends TransportOptions, Credentials {
   readonly onCallerFailed?: ((error: TransportError, address: Address) => void) | undefined;
   /** Closes the listener. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * A secret of at least 16 characters that stays the same over restarts: callers then learn at once that a restarted
+   * listener does not know them any more, and need not wait for their idle timeout. Default: another one each time.
+   */
+  readonly resetKey?: string | undefined;
 }
 
 /** Callers wait this long for `for await` to take them; beyond it the oldest is closed. */
 const BACKLOG = 1024;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
+const RESET_KEY_LENGTH_MIN = 16;
 const ALPN = 'millrace/1';
 /** Application code of a refusal because `authorize` failed itself. */
 const REFUSED_CODE = 1;
+
+/** Counters of a listener, from its start. */
+export interface ListenerStats extends Readonly<EndpointCounters> {
+  /** Connections of the moment, handshakes included. */
+  readonly connections: number;
+  /** Handshakes under way. */
+  readonly handshakes: number;
+}
 
 /** Iterate for connections that are ready. */
 export class Listener implements AsyncIterable<Connection>, AsyncDisposable {
@@ -63,6 +79,12 @@ export class Listener implements AsyncIterable<Connection>, AsyncDisposable {
   /** The local address; the real port when 0 was asked. */
   get address(): Address {
     return this.#driver.socket.address;
+  }
+
+  /** What came that belongs to no connection, and what was answered to it; how many there are. */
+  getStats(): ListenerStats {
+    const { counters, count, halfOpenCount } = this.#driver.endpoint;
+    return { ...counters, connections: count, handshakes: halfOpenCount };
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Connection> {
@@ -89,6 +111,7 @@ export class Listener implements AsyncIterable<Connection>, AsyncDisposable {
 export async function listen(options: ListenOptions = {}): Promise<Listener> {
   checkListener(options, options.authorize !== undefined);
   const port = inRange(options.port, 'port', 0, 65_535, 0);
+  throwIfAborted(options.signal);
   let driver!: Driver;
   const hostOf = (path: PathId): string => driver.socket.paths.describe(path).host;
   const shared = sharedOptions(options, HANDSHAKE_TIMEOUT_MS, {}, hostOf);
@@ -104,6 +127,7 @@ export async function listen(options: ListenOptions = {}): Promise<Listener> {
       remoteAddress: driver.socket.paths.describe(core.path),
       latency: options.latency ?? DEFAULT_LATENCY_MS,
       wake: () => driver.wake(core),
+      addressNow: () => driver.addressOf(core),
     });
     live.add(connection);
     connection.addEventListener('close', () => live.delete(connection), { once: true });
@@ -119,14 +143,33 @@ export async function listen(options: ListenOptions = {}): Promise<Listener> {
     );
     return connection;
   };
-  driver = await open(options.host, port, options, shared, accept);
+  const resetKey = resetKeyOf(options);
+  driver = await open(options.host, port, options, shared, { onCaller: accept, resetKey });
   const listener = new Listener(driver, ready, live);
-  options.signal?.addEventListener(
-    'abort',
-    () => void listener.close({ reason: 'the listener was closed' }),
-    { once: true },
-  );
+  const close = (): void => void listener.close({ reason: 'the listener was closed' });
+  if (isAborted(options.signal)) close();
+  options.signal?.addEventListener('abort', close, { once: true });
   return listener;
+}
+
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (!isAborted(signal)) return;
+  const message = 'the listener was aborted before it began';
+  throw new TransportError('ERR_MILLRACE_ABORTED', message, { cause: signal?.reason });
+}
+
+/** What stateless reset tokens are made with; undefined: at random. A private key is as good a secret as any. */
+function resetKeyOf({ resetKey, key }: ListenOptions): Uint8Array | undefined {
+  if (resetKey === undefined && key === undefined) return undefined;
+  if (resetKey !== undefined && (typeof resetKey !== 'string' || resetKey.length < RESET_KEY_LENGTH_MIN)) {
+    throw new RangeError(`resetKey has at least ${RESET_KEY_LENGTH_MIN} characters`);
+  }
+  const secret = resetKey ?? [key].flat().map(String).join('\n');
+  return createHmac('sha256', 'millrace reset key').update(secret).digest();
 }
 
 /** All addresses: one socket for IPv6 and IPv4 where the system has both, else IPv4. */
@@ -135,7 +178,7 @@ async function open(
   port: number,
   options: ListenOptions,
   shared: Parameters<typeof Driver.open>[1],
-  accept: NonNullable<Parameters<typeof Driver.open>[2]>,
+  accept: Accept,
 ): Promise<Driver> {
   const { faults } = options;
   if (host !== undefined && host !== '') {

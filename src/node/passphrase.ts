@@ -17,29 +17,35 @@ const GROUP_LETTERS = 5;
 
 const cache: Map<string, Promise<Uint8Array>> = new Map();
 
-/** @throws TypeError, RangeError that state the rule. */
-export function checkPassphrase(passphrase: unknown): asserts passphrase is string {
+/**
+ * The passphrase as it is hashed: in Unicode's composed form, for keyboards and systems differ in how they write an umlaut.
+ *
+ * @throws TypeError, RangeError that state the rule.
+ */
+export function checkPassphrase(passphrase: unknown): string {
   if (typeof passphrase !== 'string') throw new TypeError('a passphrase is a string');
-  const { length } = passphrase;
+  const composed = passphrase.normalize('NFC');
+  const { length } = composed;
   if (length < PASSPHRASE_LENGTH_MIN || length > PASSPHRASE_LENGTH_MAX) {
     throw new RangeError(
       `a passphrase has ${PASSPHRASE_LENGTH_MIN} to ${PASSPHRASE_LENGTH_MAX} characters, not ${length}; ` +
         '`millrace keygen` makes a strong one',
     );
   }
+  return composed;
 }
 
 /** The 32-byte pre-shared key of a passphrase, by scrypt. Derived once per distinct passphrase. */
 export function derivePsk(passphrase: string): Promise<Uint8Array> {
-  checkPassphrase(passphrase);
-  const known = cache.get(passphrase);
+  const composed = checkPassphrase(passphrase);
+  const known = cache.get(composed);
   if (known !== undefined) return known;
   const derived = new Promise<Uint8Array>((resolve, reject) => {
-    scrypt(passphrase, SALT, PSK_BYTES, COST, (error, key) =>
-      error === null ? resolve(key) : reject(error),
-    );
+    scrypt(composed, SALT, PSK_BYTES, COST, (error, key) => (error === null ? resolve(key) : reject(error)));
   });
-  cache.set(passphrase, derived);
+  cache.set(composed, derived);
+  // A failure (memory was short) is not for ever.
+  derived.catch(() => cache.delete(composed));
   if (cache.size > CACHE_MAX) cache.delete(cache.keys().next().value as string);
   return derived;
 }

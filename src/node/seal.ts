@@ -231,6 +231,7 @@ function provider(
     nextSecret: (secret) => nextSecret(hmac, secret),
     initialSecrets: (originalId) => initialSecrets(hmac, originalId),
     sha256: (bytes) => createHash('sha256').update(bytes).digest(),
+    hmac,
   };
 }
 

@@ -73,6 +73,11 @@ export class Sockets implements PathKeeper {
     return this.#byPath.get(a)?.localHost === this.#byPath.get(b)?.localHost;
   }
 
+  addressOf(path: PathId): Uint8Array {
+    const address = this.#main.paths.addressOf(path);
+    return Buffer.from(address === undefined ? '' : `${address.host} ${address.port}`);
+  }
+
   /** True while the kernel cannot take more: the driver pauses, or memory would grow without bound. */
   get isFull(): boolean {
     if (this.#byPath.size < 2) return this.#main.isFull;

@@ -49,8 +49,12 @@ export interface ConnectionStats {
   readonly state: string;
 }
 
-/** Reads every counter. Cost: proportional to the number of tracks. */
-export function collectStats(core: Core, _now: Micros): ConnectionStats {
+/**
+ * Reads every counter. Cost: proportional to the number of tracks.
+ *
+ * @param strays Datagrams on this connection's own sockets that belong to no connection.
+ */
+export function collectStats(core: Core, _now: Micros, strays: number): ConnectionStats {
   const { rtt, recovery, controller, counters, path, tracks, streams } = core.state;
   const sent = tracks.sendTotals();
   const received = tracks.receiveTotals();
@@ -88,7 +92,11 @@ export function collectStats(core: Core, _now: Micros): ConnectionStats {
     spuriousLosses: statistics.spurious,
     framesSent: { ...sent.frames },
     framesReceived: { ...received.frames },
-    rejected: { ...counters.rejected, late: received.lateSymbols + received.duplicateSymbols },
+    rejected: {
+      ...counters.rejected,
+      unknownConnection: strays,
+      late: received.lateSymbols + received.duplicateSymbols,
+    },
     state: controller.state,
   };
 }

@@ -24,6 +24,8 @@ export interface PathKeeper {
   release(path: PathId): void;
   /** True when only the port differs. */
   isSameHost(a: PathId, b: PathId): boolean;
+  /** The peer's address and port, as bytes that tell it from any other: what a Retry token is bound to. */
+  addressOf(path: PathId): Uint8Array;
 }
 
 /** What the connection is told. */
@@ -49,7 +51,12 @@ export interface PathSetOptions {
 }
 
 /** For whoever has one socket and no addresses. */
-export const NO_KEEPER: PathKeeper = { claim: (path) => path, release() {}, isSameHost: () => false };
+export const NO_KEEPER: PathKeeper = {
+  claim: (path) => path,
+  release() {},
+  isSameHost: () => false,
+  addressOf: (path) => Uint8Array.of(path >>> 24, path >>> 16, path >>> 8, path),
+};
 
 export class PathSet {
   /** Where packets leave. */

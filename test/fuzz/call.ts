@@ -44,7 +44,7 @@ class Side {
   constructor(shared: SharedOptions, accepts: boolean) {
     this.endpoint = new Endpoint(
       shared,
-      accepts ? (connection) => void this.connections.add(connection) : undefined,
+      accepts ? { onAccept: (connection) => void this.connections.add(connection) } : undefined,
     );
   }
 

@@ -36,6 +36,12 @@ describe('a passphrase', () => {
     return first;
   });
 
+  it('is the same whether its letters are written composed or decomposed', async () => {
+    const [composed, decomposed] = ['M\u00fcller & S\u00f6hne', 'Mu\u0308ller & So\u0308hne'];
+    expect(await derivePsk(decomposed)).toEqual(await derivePsk(composed));
+    expect(() => checkPassphrase('u\u0308'.repeat(9))).toThrow(RangeError);
+  });
+
   it('made at random keeps the rule, fits a URI and is never the same', () => {
     const made = new Set(Array.from({ length: 200 }, generatePassphrase));
     expect(made.size).toBe(200);

@@ -3,13 +3,14 @@
  * short packet. The code must make these bytes; so must a computation from RFC 5869, RFC 8446 §7.1 and RFC 8439 that
  * shares nothing with it but node:crypto.
  */
-import { createCipheriv, createHmac } from 'node:crypto';
+import { createCipheriv, createHash, createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Writer } from '../../src/base/bytes.ts';
 import { TAG_BYTES } from '../../src/crypto/protection.ts';
 import { bestCrypto, nodeCrypto } from '../../src/node/seal.ts';
 import { patchLength, writeInitialHeader, writeShortHeader } from '../../src/wire/header.ts';
+import { readRetry, writeRetry } from '../../src/wire/retry.ts';
 
 interface SealedPacket {
   readonly secret: string;
@@ -29,6 +30,7 @@ interface Vectors {
   };
   readonly initialPacket: SealedPacket;
   readonly shortPacket: SealedPacket;
+  readonly retry: Readonly<Record<'callerId' | 'originalId' | 'token' | 'packet', string>>;
 }
 
 const vectors = JSON.parse(
@@ -93,6 +95,18 @@ describe('crypto.json', () => {
     const length = 2 + bytes(shortPacket.payload).length + TAG_BYTES;
     writeShortHeader(writer, bytes('1112131415161718'), 1, shortPacket.packetNumber, 2, length);
     expect(hex(out.subarray(0, writer.at))).toBe(shortPacket.header);
+  });
+
+  it('has a Retry packet', () => {
+    const { callerId, originalId, token, packet } = vectors.retry;
+    const ids = [bytes(callerId), bytes(originalId)] as const;
+    expect(hex(writeRetry(nodeCrypto.sha256, ...ids, bytes(token)))).toBe(packet);
+    expect(hex(readRetry(nodeCrypto.sha256, bytes(packet), ...ids) as Uint8Array)).toBe(token);
+    const tag = createHash('sha256')
+      .update('millrace/1 retry')
+      .update(bytes(packet).subarray(0, -16))
+      .digest();
+    expect(packet.slice(-32)).toBe(hex(tag).slice(0, 32));
   });
 
   for (const name of ['initialPacket', 'shortPacket'] as const) {

@@ -1,101 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { MILLISECOND, type Micros } from '../../src/base/protocol.ts';
+import { MILLISECOND } from '../../src/base/protocol.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import type { Connection } from '../../src/connection/connection.ts';
-import type { ConnectionEvent } from '../../src/connection/events.ts';
-import { localParameters } from '../../src/connection/options.ts';
-import { PlainHandshake } from '../../src/crypto/plain-handshake.ts';
-import { plainCrypto } from '../../src/crypto/plain-protection.ts';
-import { Endpoint, HALF_OPEN_MAX, type SharedOptions } from '../../src/endpoint.ts';
-import { codec } from '../../src/fec/kernel.ts';
-import { MediaController } from '../../src/rate/media.ts';
-
-function shared(seed: number): SharedOptions {
-  return {
-    parameters: localParameters({}),
-    crypto: plainCrypto,
-    random: new SeededRandom(seed),
-    codec,
-    controller: () => new MediaController({ startBitrateBps: 500_000 }),
-    handshakeTimeoutUs: 10_000 * MILLISECOND,
-    keepAliveUs: 15_000 * MILLISECOND,
-    datagramBytesMax: 1452,
-  };
-}
-
-/** A listening and a dialing endpoint, each with one socket, without delay between them. */
-class Bench {
-  readonly server: Endpoint;
-  readonly caller: Endpoint = new Endpoint(shared(1));
-  readonly accepted: Connection[] = [];
-  readonly events: Map<Connection, ConnectionEvent[]> = new Map();
-  readonly #out: Uint8Array = new Uint8Array(2048);
-  now: Micros = 1_000_000;
-
-  constructor() {
-    this.server = new Endpoint(shared(2), (connection) => this.accepted.push(connection));
-  }
-
-  dial(): Connection {
-    return this.caller.dial({ handshake: new PlainHandshake({ isServer: false }), path: 0 }, this.now);
-  }
-
-  /** One datagram of `connection`, or undefined. */
-  poll(connection: Connection): Uint8Array | undefined {
-    this.#drain(connection);
-    const size = connection.pollTransmit(this.#out, this.now);
-    this.#drain(connection);
-    return size === 0 ? undefined : this.#out.slice(0, size);
-  }
-
-  #drain(connection: Connection): void {
-    for (let event = connection.pollEvent(); event !== undefined; event = connection.pollEvent()) {
-      const events = this.events.get(connection) ?? [];
-      this.events.set(connection, events);
-      events.push(event);
-      if (event.type === 'incoming')
-        connection.attachHandshake(new PlainHandshake({ isServer: true }), this.now);
-    }
-  }
-
-  /** Carries datagrams both ways until nobody has any, and time on, for `ms`. */
-  run(ms: number): void {
-    for (let i = 0; i < ms; i++) {
-      this.now += MILLISECOND;
-      for (const connection of this.all())
-        if (connection.pollTimeout() <= this.now) connection.handleTimeout(this.now);
-      for (let isBusy = true; isBusy; ) {
-        isBusy = false;
-        for (const connection of this.all()) {
-          for (let bytes = this.poll(connection); bytes !== undefined; bytes = this.poll(connection)) {
-            isBusy = true;
-            const target = this.accepted.includes(connection) ? this.caller : this.server;
-            target.handleDatagram(bytes, 0, this.now);
-          }
-        }
-      }
-      for (const connection of this.all()) {
-        if (connection.isDrained)
-          (this.accepted.includes(connection) ? this.server : this.caller).remove(connection);
-      }
-    }
-  }
-
-  all(): Connection[] {
-    const all: Connection[] = [];
-    for (const endpoint of [this.caller, this.server]) {
-      for (let slot = 0; slot < 64; slot++) {
-        const connection = endpoint.connectionAt(slot);
-        if (connection !== undefined) all.push(connection);
-      }
-    }
-    return all;
-  }
-
-  types(connection: Connection): string[] {
-    return (this.events.get(connection) ?? []).map((event) => event.type);
-  }
-}
+import { HALF_OPEN_MAX } from '../../src/endpoint.ts';
+import { Bench } from '../helpers/endpoints.ts';
 
 describe('an endpoint', () => {
   test('keeps two calls apart: each gets its own datagrams and its own end', () => {
@@ -136,7 +44,7 @@ describe('an endpoint', () => {
         expect(bench.server.handleDatagram(other, 0, bench.now)).toBeUndefined();
       }
     }
-    expect(bench.server.unroutable).toBe(64);
+    expect(bench.server.counters.unroutable).toBe(64);
     expect(server.state.counters.datagramsReceived).toBe(before);
     expect(bench.server.handleDatagram(packet, 0, bench.now)).toBe(server);
   });
@@ -173,11 +81,11 @@ describe('an endpoint', () => {
   });
 
   test('turns callers away beyond the limit of handshakes under way, and takes them again afterwards', () => {
-    const bench = new Bench();
+    const bench = new Bench({ unprovenMax: Number.POSITIVE_INFINITY });
     for (let i = 0; i < HALF_OPEN_MAX + 10; i++) {
       bench.server.handleDatagram(bench.poll(bench.dial()) as Uint8Array, 0, bench.now);
     }
-    expect([bench.server.count, bench.server.refusedCallers]).toEqual([HALF_OPEN_MAX, 10]);
+    expect([bench.server.count, bench.server.counters.refusedCallers]).toEqual([HALF_OPEN_MAX, 10]);
     for (let slot = 0; slot < HALF_OPEN_MAX; slot++) {
       const connection = bench.server.connectionAt(slot) as Connection;
       connection.handleTimeout(bench.now + 11_000 * MILLISECOND);
@@ -217,7 +125,7 @@ describe('an endpoint', () => {
     let replies = 0;
     while (bench.server.pollReply(new Uint8Array(2048)) > 0) replies++;
     expect(replies).toBe(64);
-    expect(bench.server.refusedCallers).toBe(0);
+    expect(bench.server.counters.refusedCallers).toBe(0);
     call.datagrams.send(Uint8Array.of(7), 1e6, bench.now);
     bench.run(50);
     expect(bench.types(server)).toContain('datagram');

@@ -1,0 +1,64 @@
+/**
+ * A NAT on loopback: what a caller sends to it reaches the listener from another port, and back. It can give the flow
+ * another outer port, or forget a caller's port for good, as devices on real paths do.
+ */
+import { createSocket, type Socket } from 'node:dgram';
+
+const HOST = '127.0.0.1';
+
+export class UdpRelay {
+  readonly #inside: Socket = createSocket('udp4');
+  readonly #target: number;
+  /** Outer socket by inner port. */
+  readonly #outer: Map<number, Socket> = new Map();
+  readonly #forgotten: Set<number> = new Set();
+  /** Inner ports seen. */
+  readonly callers: Set<number> = new Set();
+
+  private constructor(target: number) {
+    this.#target = target;
+    this.#inside.on('message', (message, { port }) => this.#out(message, port));
+  }
+
+  static async open(target: number): Promise<UdpRelay> {
+    const relay = new UdpRelay(target);
+    await new Promise<void>((resolve) => relay.#inside.bind(0, HOST, resolve));
+    return relay;
+  }
+
+  get port(): number {
+    return this.#inside.address().port;
+  }
+
+  #out(message: Buffer, port: number): void {
+    this.callers.add(port);
+    if (this.#forgotten.has(port)) return;
+    let socket = this.#outer.get(port);
+    if (socket === undefined) {
+      socket = createSocket('udp4');
+      socket.bind(0, HOST);
+      socket.on('message', (answer) => {
+        if (this.#outer.get(port) === socket) this.#inside.send(answer, port, HOST);
+      });
+      this.#outer.set(port, socket);
+    }
+    socket.send(message, this.#target, HOST);
+  }
+
+  /** Every flow gets another outer port with its next datagram. */
+  rebind(): void {
+    for (const socket of this.#outer.values()) socket.close();
+    this.#outer.clear();
+  }
+
+  /** Nothing passes for the ports of this moment any more, either way. */
+  forget(): void {
+    for (const port of this.callers) this.#forgotten.add(port);
+    this.rebind();
+  }
+
+  close(): void {
+    this.rebind();
+    this.#inside.close();
+  }
+}

@@ -249,3 +249,29 @@ describe('version negotiation', () => {
     connectPair(pair);
   });
 });
+
+describe('what is sealed leaves', () => {
+  test('a flight that what follows does not fit behind is not lost on the way to the socket', () => {
+    const pair = makePair({ seed: 1, up: CLEAN, down: CLEAN });
+    const numbers: number[] = [];
+    let others = 0;
+    pair.network.up.addTap((packet) => {
+      const bytes = packet.payload as Uint8Array;
+      if (bytes[0] !== 0xc0) others++;
+      // Header: 5 + 9 + 9 + 1 bytes, Length (2), packet number (4).
+      else numbers.push((bytes[28] as number) * 256 + (bytes[29] as number));
+      if (bytes[0] === 0xc0) expect(bytes.length).toBeGreaterThanOrEqual(1200);
+      return true;
+    });
+    while (pair.client.connection.isHandshaking) pair.run(1);
+    for (let i = 0; i < 5; i++) {
+      pair.client.host.call((now) => pair.client.connection.datagrams.send(new Uint8Array(1120), 1e6, now));
+    }
+    pair.run(30);
+    expect(others).toBeGreaterThan(0);
+    expect(numbers.length).toBeGreaterThan(1);
+    numbers.forEach((number, i) => {
+      expect(number).toBe((numbers[0] as number) + i);
+    });
+  });
+});

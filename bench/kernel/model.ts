@@ -5,9 +5,9 @@
 import { runCell } from '../../src/lab/cell.ts';
 import type { LatencySummary } from '../../src/lab/measure.ts';
 import { milliseconds } from '../loss/format.ts';
-import { markdownTable } from '../loss/tables.ts';
 import { goodputBytes, type KernelSpec } from './cell.ts';
 import type { Finished } from './store.ts';
+import type { Rows } from './tables.ts';
 
 /** Seeds whose mean is the model's figure: one run is as much a matter of luck as one run of the kernel. */
 const SEEDS = [1, 2, 3, 4, 5];
@@ -95,7 +95,8 @@ export function compareModel(cells: readonly Finished[]): Comparison[] {
   });
 }
 
-export function modelTable(comparisons: readonly Comparison[]): string {
+/** Both side by side. */
+export function modelRows(comparisons: readonly Comparison[]): Rows {
   const latency = ({ p50Ms, p95Ms, p99Ms }: LatencySummary): string =>
     [p50Ms, p95Ms, p99Ms].map(milliseconds).join(' / ');
   const rows = comparisons.map((one) => [
@@ -116,5 +117,5 @@ export function modelTable(comparisons: readonly Comparison[]): string {
     'kernel p50/p95/p99 ms',
     'model',
   ];
-  return markdownTable(head, rows);
+  return { head, rows };
 }

@@ -8,16 +8,19 @@
  * Ends with 1 for a bad answer, with 2 where the bench cannot run.
  */
 import { writeFileSync } from 'node:fs';
-import { cpus, loadavg, release } from 'node:os';
+import { loadavg } from 'node:os';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
+import { markdownTable } from '../loss/tables.ts';
+import { gatherFacts } from '../report/facts.ts';
 import { ADAPTERS } from './adapters/all.ts';
 import { checkTiming, TIMING_ERROR_P99_US_MAX, timingReport } from './emulator/check-timing.ts';
 import { emulatorObstacle } from './emulator/emulator.ts';
 import { allCells, type KernelCellPlan, quickCells } from './matrix.ts';
-import { compareModel, modelTable } from './model.ts';
+import { compareModel, modelRows } from './model.ts';
 import { askForPunctuality } from './native.ts';
 import { Running } from './programs.ts';
+import { kernelSections } from './report.ts';
 import { estimateMs, runCells } from './schedule.ts';
 import { type Finished, Store, toJson } from './store.ts';
 import { resultTables, verdictTable } from './tables.ts';
@@ -58,19 +61,6 @@ function chosenCells(): KernelCellPlan[] {
     .filter(({ set }) => values.set === undefined || values.set.includes(set))
     .filter(({ id }) => values.only === undefined || values.only.some((text) => isNamed(id, text)))
     .filter(({ spec }) => values.transport === undefined || values.transport.includes(spec.transport));
-}
-
-/** What the figures were measured on. */
-function machine(): Record<string, string | number> {
-  return {
-    processor: cpus()[0]?.model ?? 'unknown',
-    processors: cpus().length,
-    kernel: release(),
-    node: process.version,
-    command: ['npm run bench:kernel --', ...process.argv.slice(2)].join(' '),
-    date: new Date().toISOString().slice(0, 10),
-    loadBefore: loadavg()[0] ?? 0,
-  };
 }
 
 /** Cells whose transport is here; says once about each that is not. */
@@ -124,16 +114,27 @@ async function main(): Promise<number> {
   }
   const isPunctual = !values['normal-priority'] && askForPunctuality(PRIORITY);
   if (isPunctual) Running.priority = PRIORITY;
-  const about = { ...machine(), priority: isPunctual ? 'real-time' : 'normal' };
+  const loadBefore = (loadavg()[0] ?? 0).toFixed(1);
   const { finished, faults } = await measure(presentCells(cells));
   const tables = resultTables(finished);
   const verdicts = [...finished.flatMap(verdictsOf), ...comparisons(finished)];
   const model = values.model ? compareModel(finished) : [];
-  const text = [tables, verdictTable(verdicts), ...(values.model ? [modelTable(model)] : [])].join('\n\n');
+  const { head, rows } = modelRows(model);
+  const text = [tables, verdictTable(verdicts), ...(values.model ? [markdownTable(head, rows)] : [])].join(
+    '\n\n',
+  );
   console.log(text);
   for (const fault of faults) console.error(fault);
-  if (values.json !== undefined)
-    writeFileSync(values.json, `${toJson({ machine: about, cells: finished, model }, 1)}\n`);
+  if (values.json !== undefined) {
+    const facts = gatherFacts('bench:kernel', {
+      seeds: [...new Set(finished.map(({ cell }) => cell.spec.seed))].join(', '),
+      load: `${loadBefore} before the run`,
+      priority: isPunctual ? 'real-time, bench and transports' : 'normal',
+    });
+    const title = 'millrace beside the TCP of this kernel';
+    const sections = kernelSections(finished, model, verdicts);
+    writeFileSync(values.json, `${toJson({ title, facts, sections, cells: finished, model }, 1)}\n`);
+  }
   if (values.markdown !== undefined) writeFileSync(values.markdown, `${text}\n`);
   const isGood =
     faults.length === 0 && verdicts.every(({ isMet }) => isMet) && model.every(({ isMet }) => isMet);

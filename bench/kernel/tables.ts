@@ -7,6 +7,12 @@ import { type KernelVerdict, limitMs, onTimeShare, wireRatio } from './verdict.t
 
 const DECODABLE_MS = 200;
 
+/** A table before it has a form. */
+export interface Rows {
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
 function mbps(bps: number): string {
   return (bps / 1e6).toFixed(2);
 }
@@ -16,7 +22,7 @@ function perGbit(seconds: number): string {
 }
 
 /** Cells that carry frames. */
-export function framesTable(cells: readonly Finished[]): string {
+export function framesRows(cells: readonly Finished[]): Rows {
   const head = [
     'network',
     'transport',
@@ -53,11 +59,11 @@ export function framesTable(cells: readonly Finished[]): string {
       share(startup.onTime, startup.frames),
     ];
   });
-  return markdownTable(head, rows);
+  return { head, rows };
 }
 
 /** Cells that carry bytes as fast as they go. */
-export function bulkTable(cells: readonly Finished[]): string {
+export function bulkRows(cells: readonly Finished[]): Rows {
   const rows = cells.map((finished): string[] => {
     const { cell, result } = finished;
     return [
@@ -68,7 +74,7 @@ export function bulkTable(cells: readonly Finished[]): string {
       `${perGbit(result.senderSecondsPerGbit)} + ${perGbit(result.receiverSecondsPerGbit)}`,
     ];
   });
-  return markdownTable(['network', 'transport', 'goodput Mbit/s', 'wire', 'CPU s/Gbit'], rows);
+  return { head: ['network', 'transport', 'goodput Mbit/s', 'wire', 'CPU s/Gbit'], rows };
 }
 
 /** Everything, set by set. */
@@ -77,7 +83,8 @@ export function resultTables(cells: readonly Finished[]): string {
   return sets
     .map((set) => {
       const chosen = cells.filter(({ cell }) => cell.set === set);
-      return `\n${set}\n\n${set === 'bulk' ? bulkTable(chosen) : framesTable(chosen)}`;
+      const { head, rows } = set === 'bulk' ? bulkRows(chosen) : framesRows(chosen);
+      return `\n${set}\n\n${markdownTable(head, rows)}`;
     })
     .join('\n');
 }

@@ -9,9 +9,11 @@ import { Assembler, fragmentsOf } from '../../bench/kernel/ends/fragments.ts';
 import { makeFrame, readFrame } from '../../bench/kernel/frame-bytes.ts';
 import { allCells, type KernelCellPlan, quickCells } from '../../bench/kernel/matrix.ts';
 import { FrameRun } from '../../bench/kernel/pipe-frames.ts';
+import { kernelSections } from '../../bench/kernel/report.ts';
 import { estimateMs } from '../../bench/kernel/schedule.ts';
 import { type Finished, Store } from '../../bench/kernel/store.ts';
 import { comparisons, limitMs, verdictsOf, wireRatio } from '../../bench/kernel/verdict.ts';
+import { renderPage } from '../../bench/report/page.ts';
 import { summarize } from '../../src/lab/measure.ts';
 import { createSources } from '../../src/lab/workload.ts';
 
@@ -218,5 +220,26 @@ describe('the store', () => {
     expect(store.load({ ...one.cell, spec: { ...one.cell.spec, seed: 2 } })).toBeUndefined();
     store.save({ ...one, result: { ...one.result, faults: ['a clock ran backwards'] } });
     expect(store.load(one.cell)).toBeUndefined();
+  });
+});
+
+describe('the report', () => {
+  it('has a section per set that ran, and shows what was missed as missed', () => {
+    const cells = [
+      'video/60-5%/millrace',
+      'video/60-5%/tcp-cubic',
+      'bulk/60-1%/tcp-bbr',
+      'dynamic/step/udp',
+    ].map((id) => finished(cell(id), 50));
+    const sections = kernelSections(cells, [], cells.flatMap(verdictsOf));
+    expect(sections.map(({ id }) => id)).toEqual([
+      'kernel-video',
+      'kernel-bulk',
+      'kernel-dynamic',
+      'kernel-limits',
+    ]);
+    expect(JSON.stringify(sections.at(-1))).toContain('"!50.00 %"');
+    const page = renderPage('kernel', [{ title: 'kernel', facts: {}, sections }]);
+    expect(page).toContain('On time, RTT 60 ms');
   });
 });

@@ -3,6 +3,9 @@
  * its stdin, one writes those that arrive to its stdout; others may stand between (gateways of a peer). A new peer is one
  * file beside this one and a line in `all.ts`.
  */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
 import type { Side } from '../emulator/messages.ts';
 
 /** What is carried: media frames at their times, or bytes as fast as they go. */
@@ -55,4 +58,11 @@ export interface Adapter {
   /** Why it cannot be measured on this machine; undefined when it can. */
   absence(): string | undefined;
   plan(context: AdapterContext): Plan;
+}
+
+/** Why a program cannot be run, with what would bring it; undefined when it can. */
+export function absenceOf(command: string, debianPackage: string): string | undefined {
+  const folders = (process.env.PATH ?? '').split(':');
+  if (folders.some((folder) => existsSync(join(folder, command)))) return undefined;
+  return `${command} is not installed (Debian: apt-get install ${debianPackage})`;
 }

@@ -1,8 +1,10 @@
 /** Every transport that the bench knows. */
 import type { Adapter } from './adapter.ts';
+import { kcptun } from './kcptun.ts';
 import { kernelTcp } from './kernel-tcp.ts';
 import { millrace } from './millrace.ts';
 import { plainUdp } from './plain-udp.ts';
+import { SRT } from './srt.ts';
 
 /** TCP variants that millrace is held against. */
 export const TCP_NAMES: readonly string[] = ['tcp-cubic', 'tcp-cubic-skip', 'tcp-bbr', 'tcp-bbr-skip'];
@@ -14,6 +16,8 @@ export const ADAPTERS: readonly Adapter[] = [
   kernelTcp('bbr', false),
   kernelTcp('bbr', true),
   plainUdp,
+  ...SRT,
+  kcptun,
 ];
 
 /** The adapter of that name. Throws a `RangeError` for a name that has none. */

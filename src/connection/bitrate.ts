@@ -27,6 +27,14 @@ const LATENCY_SHARE = 3;
 const BURST_US_MAX: Micros = 200 * MILLISECOND;
 /** An encoder may make single frames this much larger than the mean without building a queue. */
 const FRAME_HEADROOM = 1.5;
+/**
+ * Media that wait longer than usual are made up for within this time, at the most by this part of the rate
+ * (docs/rate-control.md §4.5).
+ */
+const BACKLOG_US: Micros = 500 * MILLISECOND;
+const BACKLOG_PART_MAX = 0.5;
+/** Usual are so many frame intervals' worth. */
+const BACKLOG_INTERVALS = 2;
 /** Before the frame rate is known. */
 const USUAL_INTERVAL_US: Micros = Math.round(SECOND / 30);
 /** Probing has a reason up to this much more than encoders make, and than their largest frames ask for (DESIGN D9). */
@@ -34,8 +42,9 @@ const MAX_HEADROOM = 1.1;
 const PEAK_HEADROOM = 1.3;
 /** How long the largest frame is remembered: twice this at the most. */
 const PEAK_US: Micros = 10 * SECOND;
-/** Weight of the newest second in what the wire adds to media. */
-const YIELD_GAIN = 0.5;
+/** What the wire adds to media is measured so often, and averaged with this weight of the newest: over about half a second. */
+const YIELD_US: Micros = 200 * MILLISECOND;
+const YIELD_GAIN = 0.35;
 const YIELD_MIN = 0.5;
 const YIELD_MAX = 0.98;
 
@@ -50,29 +59,22 @@ class Share implements Claim {
   toldAtUs: Micros = Number.NEGATIVE_INFINITY;
   intervalUs: Micros = USUAL_INTERVAL_US;
   #mediaBytes: number;
-  #wireBytes: number;
   #frames: number;
 
   constructor(track: TrackSender) {
     this.isFirst = track.kind !== 'video';
     this.weight = track.weight;
     this.#mediaBytes = track.statistics.mediaBytes;
-    this.#wireBytes = wireBytesOf(track);
     this.#frames = track.statistics.frames.sent;
   }
 
-  /** Reads the track's counters. Adds to `sum` what it sent since the last time. */
-  measure(track: TrackSender, elapsedUs: Micros, sum: { media: number; wire: number }): void {
+  /** Reads the track's counters. */
+  measure(track: TrackSender, elapsedUs: Micros): void {
     const { mediaBytes, frames } = track.statistics;
-    const wireBytes = wireBytesOf(track);
-    const media = mediaBytes - this.#mediaBytes;
     const frameCount = frames.sent - this.#frames;
-    this.usedBps = (media * 8e6) / elapsedUs;
+    this.usedBps = ((mediaBytes - this.#mediaBytes) * 8e6) / elapsedUs;
     if (frameCount > 0) this.intervalUs = elapsedUs / frameCount;
-    sum.media += media;
-    sum.wire += wireBytes - this.#wireBytes;
     this.#mediaBytes = mediaBytes;
-    this.#wireBytes = wireBytes;
     this.#frames = frames.sent;
   }
 
@@ -102,8 +104,13 @@ export class Bitrate {
   #peakBeforeBps = 0;
   #peakFromUs: Micros = 0;
   #wantedBps: number = Number.POSITIVE_INFINITY;
-  /** Media bytes per wire byte, lately. */
+  /** Media bytes per wire byte, lately; when that was measured; what all tracks had sent then. */
   #yield = 0.93;
+  #yieldAtUs: Micros = 0;
+  #mediaBytes = 0;
+  #wireBytes = 0;
+  /** What media that wait too long take of the rate. */
+  #backlogBps = 0;
 
   constructor(state: ConnectionState) {
     this.#state = state;
@@ -130,6 +137,8 @@ export class Bitrate {
     this.#nextAtUs = now + LOOK_US;
     const tracks = this.#state.tracks.liveSenders();
     if (now - this.#measuredAtUs >= SECOND) this.#measure(tracks, now);
+    if (now - this.#yieldAtUs >= YIELD_US) this.#measureYield(tracks, now);
+    this.#backlogBps = this.#measureBacklog(tracks);
     this.#shareOut(tracks, now);
   }
 
@@ -163,7 +172,7 @@ export class Bitrate {
   }
 
   get #availableBps(): number {
-    return this.#state.controller.targetRateBps * this.#yield * PROMISED_SHARE;
+    return this.#state.controller.targetRateBps * this.#yield * PROMISED_SHARE - this.#backlogBps;
   }
 
   #shareOf(track: TrackSender): Share {
@@ -178,17 +187,43 @@ export class Bitrate {
   #measure(tracks: readonly TrackSender[], now: Micros): void {
     const elapsedUs = now - this.#measuredAtUs;
     this.#measuredAtUs = now;
-    const sum = { media: 0, wire: 0 };
-    for (const track of tracks) this.#shareOf(track).measure(track, elapsedUs, sum);
+    for (const track of tracks) this.#shareOf(track).measure(track, elapsedUs);
     for (const track of this.#shares.keys()) if (!tracks.includes(track)) this.#shares.delete(track);
-    if (sum.wire > 0) {
-      const latest = this.#yield + (sum.media / sum.wire - this.#yield) * YIELD_GAIN;
-      this.#yield = Math.min(YIELD_MAX, Math.max(YIELD_MIN, latest));
-    }
     if (now - this.#peakFromUs < PEAK_US) return;
     this.#peakFromUs = now;
     this.#peakBeforeBps = this.#peakBps;
     this.#peakBps = 0;
+  }
+
+  #measureYield(tracks: readonly TrackSender[], now: Micros): void {
+    this.#yieldAtUs = now;
+    let mediaBytes = 0;
+    let wireBytes = 0;
+    for (const track of tracks) {
+      mediaBytes += track.statistics.mediaBytes;
+      wireBytes += wireBytesOf(track);
+    }
+    const media = mediaBytes - this.#mediaBytes;
+    const wire = wireBytes - this.#wireBytes;
+    this.#mediaBytes = mediaBytes;
+    this.#wireBytes = wireBytes;
+    // Less than before: a track has ended, and its counters with it.
+    if (wire <= 0 || media < 0) return;
+    const latest = this.#yield + (media / wire - this.#yield) * YIELD_GAIN;
+    this.#yield = Math.min(YIELD_MAX, Math.max(YIELD_MIN, latest));
+  }
+
+  #measureBacklog(tracks: readonly TrackSender[]): number {
+    const { targetRateBps } = this.#state.controller;
+    let bytes = 0;
+    let intervalUs = 0;
+    for (const track of tracks) {
+      bytes += track.queuedBytes;
+      intervalUs = Math.max(intervalUs, this.#shareOf(track).intervalUs);
+    }
+    const usual = (targetRateBps * BACKLOG_INTERVALS * Math.min(intervalUs, INTERVAL_US_MAX)) / 8e6;
+    const bps = (Math.max(0, bytes - usual) * 8e6) / BACKLOG_US;
+    return Math.min(bps, BACKLOG_PART_MAX * targetRateBps * this.#yield);
   }
 
   #shareOut(tracks: readonly TrackSender[], now: Micros): void {

@@ -19,13 +19,18 @@ const FEEDBACK_DELAY_US: Micros = 5 * MILLISECOND;
 const SMALL_FRAME_SYMBOLS = 4;
 const COVERED_FRAMES_MAX = 4;
 
+/** What is asked of the rate controller: whose loss it is. */
+interface CongestionObserver extends PacketObserver {
+  readonly isCongested: boolean;
+}
+
 /** Stands between loss recovery and the rate controller: both the controller and the loss model hear everything. */
 export class Redundancy implements RepairPolicy, PacketObserver {
   readonly model: LossModel = new LossModel();
-  readonly #controller: PacketObserver;
+  readonly #controller: CongestionObserver;
   readonly #rtt: RttEstimator;
 
-  constructor(controller: PacketObserver, rtt: RttEstimator) {
+  constructor(controller: CongestionObserver, rtt: RttEstimator) {
     this.#controller = controller;
     this.#rtt = rtt;
   }
@@ -73,7 +78,8 @@ export class Redundancy implements RepairPolicy, PacketObserver {
   }
 
   onPacketLost(packetNumber: number, sizeBytes: number, sentAtUs: Micros, now: Micros): void {
-    this.model.onLost(packetNumber, now);
+    // A queue that overflows needs a lower rate, not redundancy, which would be more of the same.
+    if (!this.#controller.isCongested) this.model.onLost(packetNumber, now);
     this.#controller.onPacketLost(packetNumber, sizeBytes, sentAtUs, now);
   }
 

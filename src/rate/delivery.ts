@@ -69,8 +69,11 @@ export class DeliveryRate {
   /**
    * Bits per second over the last `windowUs` of arrivals, a little more if they are few; NaN if too little is known.
    * Sets `isAppLimited`. Cost: the checkpoints in the window.
+   *
+   * @param isBusy The path was never idle in between (a queue stood): then what arrived counts over the time it took to
+   * arrive, however slowly it was sent.
    */
-  over(windowUs: Micros): number {
+  over(windowUs: Micros, isBusy = false): number {
     if (this.#count < 2) return Number.NaN;
     const newest = (this.#count - 1) & MASK;
     const received = this.#receivedAt[newest] as number;
@@ -82,7 +85,8 @@ export class DeliveryRate {
       const isEnough = receiveSpan >= SPAN_MIN_US && packets - (this.#packets[at] as number) >= PACKETS_MIN;
       const isLast = i === oldest;
       if (!isEnough || (receiveSpan < windowUs && !isLast)) continue;
-      const span = Math.max(receiveSpan, (this.#sentAt[newest] as number) - (this.#sentAt[at] as number));
+      const sendSpan = isBusy ? 0 : (this.#sentAt[newest] as number) - (this.#sentAt[at] as number);
+      const span = Math.max(receiveSpan, sendSpan);
       const bytes = (this.#bytes[newest] as number) - (this.#bytes[at] as number);
       const limited = (this.#limitedBytes[newest] as number) - (this.#limitedBytes[at] as number);
       this.isAppLimited = limited > bytes / 10;

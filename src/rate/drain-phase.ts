@@ -51,7 +51,7 @@ export class DrainPhase {
       return Drained.DONE;
     }
     if (now - this.startedAtUs > Law.DRAIN_MAX_US) return Drained.HOPELESS;
-    const short = signals.shortBps / (1 - randomLoss);
+    const short = signals.delivery.over(Law.SHORT_US, true) / (1 - randomLoss);
     if (Number.isNaN(short) || now - estimate.cutAtUs <= signals.smoothedRttUs + AGAIN_US) {
       return Drained.NOT_YET;
     }

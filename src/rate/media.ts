@@ -69,7 +69,7 @@ export class MediaController implements RateController {
   }
   get isCongested(): boolean {
     const { queueUs, aimUs } = this.#signals;
-    return this.#state >= DRAIN || queueUs > 1.5 * aimUs;
+    return this.#state !== COMPETE && (this.#state === DRAIN || queueUs > 1.5 * aimUs);
   }
   get probeBytesWanted(): number {
     return this.#probe.isSending(this.#now) ? this.#probe.bytesLeft : 0;

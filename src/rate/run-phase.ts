@@ -68,8 +68,7 @@ export class RunPhase {
     // Where no queue warns, growth near the limit is slow: every step beyond it is loss.
     const isBulk = !signals.delivery.isAppLimited && !isAuditing && !(isNear && estimate.isShallow);
     const growth = growthPerSecond(queueUs, aimUs, excess, isBulk, isNear, smoothedRttUs);
-    // Bulk has its own fast growth; media leave gaps, so that only what has arrived shows that there is room.
-    if (!signals.delivery.isAppLimited) return growth;
+    if (estimate.isShallow && isNear) return growth;
     return Math.max(growth, this.#growthBeyond(sustained, queueUs, aimUs, excess, estimate, dt));
   }
 

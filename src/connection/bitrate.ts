@@ -19,8 +19,8 @@ const INTERVAL_US_MAX: Micros = SECOND;
 const RISE_MIN = 1.03;
 /** Targets are whole multiples of this: the last bits of an estimate are noise. */
 const GRAIN_BPS = 1000;
-/** The rate is not promised to the last bit: the encoder's own noise needs room. */
-const PROMISED_SHARE = 0.97;
+/** The rate is not promised to the last bit: an encoder's noise needs room, and more of it would keep paths empty. */
+const PROMISED_SHARE = 0.985;
 /** Queued media leave within this share of their latency where capacity allows (DESIGN D9). */
 const LATENCY_SHARE = 3;
 /** The pacer lets media run ahead of the target for so long at the most (rate/burst-budget.ts). */
@@ -34,7 +34,7 @@ const FRAME_HEADROOM = 1.5;
 const BACKLOG_US: Micros = 500 * MILLISECOND;
 const BACKLOG_PART_MAX = 0.5;
 /** Usual are so many frame intervals' worth. */
-const BACKLOG_INTERVALS = 2;
+const BACKLOG_INTERVALS = 1.5;
 /** Before the frame rate is known. */
 const USUAL_INTERVAL_US: Micros = Math.round(SECOND / 30);
 /** Probing has a reason up to this much more than encoders make, and than their largest frames ask for (DESIGN D9). */
@@ -45,7 +45,7 @@ const PEAK_US: Micros = 10 * SECOND;
 /** What the wire adds to media is measured so often, and averaged with this weight of the newest: over about half a second. */
 const YIELD_US: Micros = 200 * MILLISECOND;
 const YIELD_GAIN = 0.35;
-const YIELD_MIN = 0.5;
+const YIELD_MIN = 0.3;
 const YIELD_MAX = 0.98;
 
 /** What one track was told and what it sent, between two measurements. */
@@ -203,12 +203,17 @@ export class Bitrate {
       mediaBytes += track.statistics.mediaBytes;
       wireBytes += wireBytesOf(track);
     }
+    const { counters, streams } = this.#state;
+    // Alone on the wire: packets as they were, with several symbols in one.
+    if (streams.count === 0) {
+      wireBytes = counters.bytesSent - counters.feedbackBytesSent - counters.probeBytesSent;
+    }
     const media = mediaBytes - this.#mediaBytes;
     const wire = wireBytes - this.#wireBytes;
     this.#mediaBytes = mediaBytes;
     this.#wireBytes = wireBytes;
-    // Less than before: a track has ended, and its counters with it.
-    if (wire <= 0 || media < 0) return;
+    // A track has ended, and its counters with it; or streams came or went.
+    if (wire <= 0 || media < 0 || media > wire) return;
     const latest = this.#yield + (media / wire - this.#yield) * YIELD_GAIN;
     this.#yield = Math.min(YIELD_MAX, Math.max(YIELD_MIN, latest));
   }
@@ -221,9 +226,10 @@ export class Bitrate {
       bytes += track.queuedBytes;
       intervalUs = Math.max(intervalUs, this.#shareOf(track).intervalUs);
     }
-    const usual = (targetRateBps * BACKLOG_INTERVALS * Math.min(intervalUs, INTERVAL_US_MAX)) / 8e6;
+    const mediaBps = targetRateBps * this.#yield;
+    const usual = (mediaBps * BACKLOG_INTERVALS * Math.min(intervalUs, INTERVAL_US_MAX)) / 8e6;
     const bps = (Math.max(0, bytes - usual) * 8e6) / BACKLOG_US;
-    return Math.min(bps, BACKLOG_PART_MAX * targetRateBps * this.#yield);
+    return Math.min(bps, BACKLOG_PART_MAX * mediaBps);
   }
 
   #shareOut(tracks: readonly TrackSender[], now: Micros): void {

@@ -47,8 +47,9 @@ export class LossGuard {
       estimate.targetBps = estimate.capacityBps;
     }
     const packets = losses.acked + losses.lost;
-    // A standard deviation more: few packets may exceed it by chance.
-    const limit = Law.LOSS_STOP + Math.sqrt((Law.LOSS_STOP * (1 - Law.LOSS_STOP)) / Math.max(1, packets));
+    // Two standard deviations more: few packets may exceed it by chance.
+    const deviation = Math.sqrt((Law.LOSS_STOP * (1 - Law.LOSS_STOP)) / Math.max(1, packets));
+    const limit = Law.LOSS_STOP + 2 * deviation;
     if (loss <= limit) return isTripped;
     const stops = packets >= PACKETS_MIN && now - this.#stopAtUs > Law.LOSS_STOP_INTERVAL_US;
     if (stops) {

@@ -25,9 +25,16 @@ export class StartPhase {
     const isLimited = delivery.isAppLimited;
     // A path is full when it delivers less than was sent; a rate that is flat because no more was sent proves nothing.
     const leftBy = now - smoothedRttUs;
-    const isPressed = signals.sent.rate(leftBy - window, leftBy) > Law.PRESSED * delivered;
-    const provesNothing = isLimited || !isPressed;
-    const isFull = this.#rounds.onFeedback(delivered, provesNothing, signals.losses, smoothedRttUs, now);
+    const sent = signals.sent.rate(leftBy - window, leftBy);
+    const provesNothing = isLimited || sent <= Law.PRESSED * delivered;
+    const isFull = this.#rounds.onFeedback(
+      delivered,
+      sent,
+      provesNothing,
+      signals.losses,
+      smoothedRttUs,
+      now,
+    );
     if (queueUs > 0.5 * aimUs || isFull) {
       // A path that is full without a queue to show has a shallow buffer, full to the brim: leave it room.
       // A burst of media fills a part of the window only: what an earlier round carried counts as well.

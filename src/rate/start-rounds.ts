@@ -22,6 +22,8 @@ export class StartRounds {
   #roundEndsUs: Micros = -1;
   /** Highest delivery rate so far, bits per second: what the path has carried. */
   reachedBps = 0;
+  /** What was sent to reach it. */
+  #reachedBySending = 0;
   #flat = 0;
   /** There was too little to send at some time in this round. */
   #wasLimited = false;
@@ -29,12 +31,17 @@ export class StartRounds {
   reset(): void {
     this.#roundEndsUs = -1;
     this.reachedBps = 0;
+    this.#reachedBySending = 0;
     this.#flat = 0;
   }
 
-  /** Returns true when the path is full. A round in which there was once too little to send proves nothing. */
+  /**
+   * Returns true when the path is full. A round in which there was once too little to send proves nothing, nor does one
+   * in which no more was sent than before: then random loss alone keeps what arrives below what is sent.
+   */
   onFeedback(
     deliveredBps: number,
+    sentBps: number,
     isAppLimited: boolean,
     losses: LossHistory,
     smoothedRttUs: Micros,
@@ -48,9 +55,11 @@ export class StartRounds {
     if (provesNothing) return false;
     if (deliveredBps >= GROWTH * this.reachedBps) {
       this.reachedBps = deliveredBps;
+      this.#reachedBySending = sentBps;
       this.#flat = 0;
       return false;
     }
+    if (sentBps < GROWTH * this.#reachedBySending) return false;
     this.#flat++;
     return this.#flat >= FLAT_ROUNDS || losses.ratio > LOSS_MAX;
   }

@@ -9,16 +9,23 @@ import { shortHeaderBytes } from '../wire/header.ts';
 /** Header and tag of a short packet with Length and the longer packet number: what symbols are sized against. */
 export const PACKET_OVERHEAD_BYTES: number = shortHeaderBytes(true, 4) + TAG_BYTES;
 
+/** The rate at which packets leave now: the controller's. */
+export interface Pace {
+  readonly pacingRateBps: number;
+}
+
 export class PathView implements TrackPathView {
   readonly #rtt: RttEstimator;
   readonly #recovery: LossRecovery;
+  readonly #pace: Pace;
   /** Largest datagram that may be sent now. */
   datagramBytes: number;
   /** Bytes of each datagram that something else takes (the client's repeated last flight). */
   reservedBytes = 0;
 
-  constructor(rtt: RttEstimator, recovery: LossRecovery, datagramBytes: number) {
+  constructor(rtt: RttEstimator, recovery: LossRecovery, pace: Pace, datagramBytes: number) {
     this.#rtt = rtt;
+    this.#pace = pace;
     this.#recovery = recovery;
     this.datagramBytes = datagramBytes;
   }
@@ -37,6 +44,10 @@ export class PathView implements TrackPathView {
 
   get lossRatio(): number {
     return this.#recovery.statistics.lossRatio;
+  }
+
+  get packetUs(): Micros {
+    return (this.datagramBytes * 8e6) / this.#pace.pacingRateBps;
   }
 
   get maxPayloadBytes(): number {

@@ -1,85 +1,153 @@
 /**
  * The redundancy policy of live tracks, wired: what recovery sees of loss goes to the loss model, what a track asks
- * about a media frame goes to the rules of plan/. Source: DESIGN D7.
+ * about a media frame goes to the planner. Source: DESIGN D7; docs/planner.md.
  */
 import { MILLISECOND, type Micros } from '../base/protocol.ts';
 import { LossModel } from '../plan/loss-model.ts';
-import { repairFor } from '../plan/repair-rule.ts';
-import { roundsThatFit } from '../plan/rounds.ts';
+import { Planner, priceOf } from '../plan/planner.ts';
+import { feedbackUs, leadUs, type PathTimes, roundsThatFit, spanThatFits } from '../plan/rounds.ts';
+import type { SpareInputs } from '../plan/spare.ts';
 import type { AckedSample, PacketObserver } from '../recovery/observer.ts';
 import type { RttEstimator } from '../recovery/rtt.ts';
-import type { RepairInput, RepairPolicy } from '../track/types.ts';
+import type { FramePlan, PlanInput, RedundancyPolicy } from '../track/types.ts';
 
-/** Tolerable miss ratio of a media frame; key frames and audio count ten times as much (DESIGN D7). */
-const TARGET = 1e-3;
-const STRICT_TARGET = 1e-4;
-/** Feedback leaves with the end of a media frame, at most this much later (docs/wire-format.md §3.1). */
-const FEEDBACK_DELAY_US: Micros = 5 * MILLISECOND;
-/** Repair of media frames below this many symbols covers several of them. */
-const SMALL_FRAME_SYMBOLS = 4;
-const COVERED_FRAMES_MAX = 4;
+/** A loss shows with the silence behind it, and the silence with the next feedback (docs/wire-format.md §3.1). */
+const DETECT_US: Micros = 8 * MILLISECOND;
+/** The model is asked again after so long: it moves slowly, and media frames can be many. */
+const OBSERVE_INTERVAL_US: Micros = 10 * MILLISECOND;
 
-/** What is asked of the rate controller: whose loss it is. */
-interface CongestionObserver extends PacketObserver {
+/** Larger media frames are split into blocks, each protected for itself (track/limits.ts). */
+const BLOCK_SYMBOLS = 100;
+
+/** A media frame that waited for up to this share of its latency is no sign of a short budget, and so much more of one that is fully short. */
+const CALM_SHARE = 0.15;
+const PRESSED_SHARE = 0.35;
+
+/** What is asked of the rate controller: whose loss it is, and the pace. */
+interface CongestionView {
   readonly isCongested: boolean;
+  readonly pacingRateBps: number;
 }
 
-/** Stands between loss recovery and the rate controller: both the controller and the loss model hear everything. */
-export class Redundancy implements RepairPolicy, PacketObserver {
-  readonly model: LossModel = new LossModel();
-  readonly #controller: CongestionObserver;
-  readonly #rtt: RttEstimator;
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-  constructor(controller: CongestionObserver, rtt: RttEstimator) {
+/** Stands between loss recovery and the rate controller: both the controller and the loss model hear everything. */
+export class Redundancy implements RedundancyPolicy, PacketObserver {
+  readonly model: LossModel = new LossModel();
+  readonly planner: Planner = new Planner();
+  readonly #controller: PacketObserver & CongestionView;
+  readonly #rtt: RttEstimator;
+  readonly #times: Mutable<PathTimes> = {
+    smoothedRttUs: 0,
+    rttVarianceUs: 0,
+    jitterUs: 0,
+    detectUs: DETECT_US,
+    packetUs: 0,
+  };
+  readonly #spare: Mutable<SpareInputs> = { missing: 0, unknown: 0, rowsArrived: 0, rowsUnknown: 0 };
+  #now: Micros = 0;
+  #observedAtUs: Micros = -OBSERVE_INTERVAL_US;
+
+  constructor(controller: PacketObserver & CongestionView, rtt: RttEstimator) {
     this.#controller = controller;
     this.#rtt = rtt;
   }
 
-  repairCount(input: RepairInput): number {
-    const lossRatio = this.model.lossRatio;
-    if (lossRatio === 0) return 0;
-    const isStrict = input.isKeyFrame || input.kind === 'audio';
-    const covered = this.coverFrames(input);
-    const repair = repairFor({
-      symbols: input.symbols * covered,
-      lossRatio,
-      burstMean: this.model.burstMean,
-      roundsLeft: this.#roundsLeft(input),
-      target: isStrict ? STRICT_TARGET : TARGET,
-    });
-    return Math.ceil(repair / covered);
+  plan(input: PlanInput, plan: FramePlan): void {
+    const times = this.#pathTimes();
+    plan.leadUs = leadUs(times);
+    plan.rounds = roundsThatFit(input.timeLeftUs, times);
+    plan.span = spanThatFits(input.latencyUs, input.frameIntervalUs, times);
+    plan.streamRatio = 0;
+    plan.firstSpares = 0;
+    plan.price = 0;
+    if (input.mode === 'off') return;
+    if (input.mode !== 'auto') {
+      plan.streamRatio = input.mode.overhead;
+      return;
+    }
+    this.#observe();
+    const frameClass = input.isKeyFrame
+      ? 'key'
+      : input.kind === 'audio'
+        ? 'audio'
+        : input.isDiscardable
+          ? 'discardable'
+          : 'ordinary';
+    const pressure = Math.min(1, Math.max(0, input.waitedUs / input.latencyUs - CALM_SHARE) / PRESSED_SHARE);
+    plan.price = priceOf(input.target, input.symbols, frameClass, pressure);
+    if (plan.rounds > 0) {
+      const blocks = Math.ceil(input.symbols / BLOCK_SYMBOLS);
+      const each = Math.ceil(input.symbols / blocks);
+      // Frames whose last flights fall between the feedback of this one and its deadline share their spares.
+      const slackUs = input.timeLeftUs - plan.leadUs - plan.rounds * feedbackUs(times);
+      const sharing = input.frameIntervalUs > 0 ? 1 + Math.floor(slackUs / input.frameIntervalUs) : 1;
+      plan.firstSpares = blocks * this.planner.flightSpares(each, plan.rounds, plan.price, sharing);
+      return;
+    }
+    const price = priceOf(input.target, input.meanSymbols, frameClass, pressure);
+    plan.streamRatio = this.planner.streamRatio(input.meanSymbols, plan.span, price);
   }
 
-  coverFrames(input: RepairInput): number {
-    if (input.symbols >= SMALL_FRAME_SYMBOLS || input.frameIntervalUs === 0 || this.#roundsLeft(input) > 0)
-      return 1;
-    const fit = Math.floor(input.deadlineLeftUs / input.frameIntervalUs);
-    return Math.min(COVERED_FRAMES_MAX, Math.max(1, fit));
+  flightSpares(missing: number, rounds: number, price: number): number {
+    this.#observe();
+    return this.planner.flightSpares(missing, rounds, price);
   }
 
-  #roundsLeft(input: RepairInput): number {
-    const { smoothedUs, varianceUs } = this.#rtt;
-    return roundsThatFit({
-      timeLeftUs: input.deadlineLeftUs + smoothedUs / 2,
-      smoothedRttUs: smoothedUs,
-      rttVarianceUs: varianceUs,
-      ackDelayUs: FEEDBACK_DELAY_US,
-      detectUs: smoothedUs / 8,
-    });
+  lastSpares(
+    missing: number,
+    unknown: number,
+    rowsArrived: number,
+    rowsUnknown: number,
+    price: number,
+  ): number {
+    this.#observe();
+    const spare = this.#spare;
+    spare.missing = missing;
+    spare.unknown = unknown;
+    spare.rowsArrived = rowsArrived;
+    spare.rowsUnknown = rowsUnknown;
+    return this.planner.spares(spare, price);
+  }
+
+  roundsIn(timeLeftUs: Micros): number {
+    return roundsThatFit(timeLeftUs, this.#pathTimes());
+  }
+
+  /** From when a packet leaves until its loss is known. */
+  get feedbackUs(): Micros {
+    return feedbackUs(this.#pathTimes());
+  }
+
+  #pathTimes(): PathTimes {
+    const times = this.#times;
+    times.smoothedRttUs = this.#rtt.smoothedUs;
+    times.rttVarianceUs = this.#rtt.varianceUs;
+    times.jitterUs = this.#rtt.jitterUs;
+    return times;
+  }
+
+  #observe(): void {
+    if (this.#now - this.#observedAtUs < OBSERVE_INTERVAL_US) return;
+    this.#observedAtUs = this.#now;
+    this.planner.observe(this.model.lossRatio, this.model.burstMean);
   }
 
   onPacketSent(now: Micros, sizeBytes: number, bytesInFlight: number, isAppLimited: boolean): void {
+    this.#now = now;
+    this.#times.packetUs = (sizeBytes * 8e6) / this.#controller.pacingRateBps;
     this.#controller.onPacketSent(now, sizeBytes, bytesInFlight, isAppLimited);
   }
 
   onPacketAcked(packet: AckedSample): void {
-    this.model.onAcked(packet.ackedAtUs);
+    this.#now = packet.ackedAtUs;
+    this.model.onAcked(packet.ackedAtUs, packet.receivedAtUs - packet.sentAtUs);
     this.#controller.onPacketAcked(packet);
   }
 
   onPacketLost(packetNumber: number, sizeBytes: number, sentAtUs: Micros, now: Micros): void {
-    // A queue that overflows needs a lower rate, not redundancy, which would be more of the same.
-    if (!this.#controller.isCongested) this.model.onLost(packetNumber, now);
+    this.#now = now;
+    this.model.onLost(packetNumber, now, this.#controller.isCongested);
     this.#controller.onPacketLost(packetNumber, sizeBytes, sentAtUs, now);
   }
 

@@ -48,6 +48,8 @@ export class ConnectionState {
   readonly prober: DatagramSizeProber = new DatagramSizeProber();
   readonly control: ControlFrames = new ControlFrames(DATAGRAM_BYTES_MIN);
   readonly controller: RateController;
+  /** What is spent on protection, and why. */
+  readonly redundancy: Redundancy;
   readonly recovery: LossRecovery;
   readonly pacer: Pacer;
   readonly path: PathView;
@@ -78,6 +80,7 @@ export class ConnectionState {
     const { activate } = this.scheduler;
     const owners: TokenOwner[] = new Array<TokenOwner>(TOKEN_KINDS).fill(NOBODY);
     const redundancy = new Redundancy(this.controller, this.rtt);
+    this.redundancy = redundancy;
     this.recovery = new LossRecovery({
       rtt: this.rtt,
       owners,
@@ -97,7 +100,7 @@ export class ConnectionState {
       probeTimeoutUs: () => this.recovery.probeTimeoutUs,
     });
     this.paths.active.isValidated = (options.callerToken?.length ?? 0) > 0;
-    this.path = new PathView(this.rtt, this.recovery, DATAGRAM_BYTES_MIN);
+    this.path = new PathView(this.rtt, this.recovery, this.controller, DATAGRAM_BYTES_MIN);
     this.datagrams = new DatagramQueue(DATAGRAM_SEND_ORDER, activate, (id, outcome) =>
       this.events.push({ type: 'datagram-settled', id, outcome }),
     );

@@ -1,122 +1,208 @@
 /**
  * What the path loses: how much, and in bursts of what length. In: the fate of every packet, as acknowledgements tell
- * it. Out: a careful loss ratio (an upper bound that still is exactly 0 on a path that loses nothing) and the mean
- * number of packets lost in a row. What FEC repaired counts as lost: parity hides a loss from the application, never
- * from the planner. Source: docs/rate-control.md §2.4 (EWMA of 2 s, maximum of ten windows of 1 s, Wilson bound).
+ * it, and whether a queue stood when it was lost. Out: a careful loss ratio that is exactly 0 on a path that loses
+ * nothing, the mean number of packets lost in a row, and how far the two can be trusted. What FEC repaired counts as
+ * lost: parity hides a loss from the application, never from the planner.
+ *
+ * The estimate is that of the longest time that does not contradict the shorter ones (adaptive windowing; Bifet and
+ * Gavalda, 2007): a steady path is known ever better, a rise is believed at three sigma of a quarter of a second, a
+ * fall only at five: rising quickly and falling slowly.
  */
-import { type Micros, SECOND } from '../base/protocol.ts';
+import { MILLISECOND, type Micros } from '../base/protocol.ts';
 
-/** Time constant of the moving average. */
-const MEMORY_US: Micros = 2 * SECOND;
-/** The average ages in steps, so that a packet costs two additions. */
-const STEP_US: Micros = 50_000;
-/** Windows of one second whose worst counts, at half: a loss episode is not forgotten at once. */
-const WINDOWS = 10;
-/** A window with fewer packets says too little: its ratio is taken over this many. */
-const WINDOW_PACKETS_MIN = 20;
-/** Below this many remembered losses nothing was lost: an echo of a loss long ago is not a reason to pay for repair. */
-const LOST_MIN = 0.02;
-const LOSS_RATIO_MAX = 0.6;
-const BURST_MAX = 100;
+const BUCKET_US: Micros = 250 * MILLISECOND;
+/** 16 s in all: longer ago says nothing of the path now. */
+const BUCKETS = 64;
+const RISE_SIGMAS = 3;
+const FALL_SIGMAS = 5;
+/** What is planned for lies so far above the mean: an underestimate costs frames, an overestimate only bytes. */
+const CARE_SIGMAS = 0.5;
+/** Fewer packets say too little: their ratio is taken over this many. */
+const PACKETS_MIN = 20;
+const LOSS_RATIO_MAX = 0.4;
+const BURST_MAX = 50;
+/** Runs that decide a burst length together with an imaginary single loss each. */
+const PRIOR_RUNS = 2;
+/** One-way delay above its least by this much is a queue: what is lost then is congestion (an overflow), not the path. */
+const QUEUE_US_MIN: Micros = 20 * MILLISECOND;
+const QUEUE_JITTERS = 4;
 
 export class LossModel {
   /** Packets lost in all, spurious losses taken back. */
   lostCount = 0;
-  #sent = 0;
-  #lost = 0;
-  #runs = 0;
-  #agedAtUs: Micros = -1;
+  /** Of these, how many while a queue stood: they never raise redundancy. */
+  congestionCount = 0;
+  readonly #acked: Float64Array = new Float64Array(BUCKETS);
+  readonly #lost: Float64Array = new Float64Array(BUCKETS);
+  readonly #runs: Float64Array = new Float64Array(BUCKETS);
+  #bucket = -1;
   #lastLost = -2;
-  readonly #windowSent: Float64Array = new Float64Array(WINDOWS);
-  readonly #windowLost: Float64Array = new Float64Array(WINDOWS);
-  #window = 0;
-  #windowEndUs: Micros = -1;
+  #isStale = true;
+  #ratio = 0;
+  #mean = 0;
+  #burst = 1;
+  #packets = 0;
+  // Queue seen on the way there.
+  #transitMin: number = Number.POSITIVE_INFINITY;
+  #queueUs = 0;
+  #jitterUs = 0;
 
-  /** One packet was acknowledged. */
-  onAcked(now: Micros): void {
-    this.#age(now);
-    this.#sent++;
-    this.#windowSent[this.#window] = (this.#windowSent[this.#window] as number) + 1;
+  /** One packet was acknowledged. `transitUs` is arrival less departure on two clocks; NaN if not known. */
+  onAcked(now: Micros, transitUs: number = Number.NaN): void {
+    this.#turn(now);
+    this.#add(this.#acked, 1);
+    if (Number.isNaN(transitUs)) return;
+    this.#transitMin = Math.min(this.#transitMin, transitUs);
+    const queueUs = transitUs - this.#transitMin;
+    this.#jitterUs += (Math.abs(queueUs - this.#queueUs) - this.#jitterUs) / 16;
+    this.#queueUs = queueUs;
   }
 
-  /** One packet was declared lost; in ascending order of packet number within one acknowledgement. */
-  onLost(packetNumber: number, now: Micros): void {
-    this.#age(now);
+  /**
+   * One packet was declared lost; in ascending order of packet number within one acknowledgement.
+   *
+   * @param isCongested The rate controller takes losses now for congestion.
+   */
+  onLost(packetNumber: number, now: Micros, isCongested = false): void {
+    this.#turn(now);
     this.lostCount++;
-    this.#sent++;
-    this.#lost++;
-    if (packetNumber !== this.#lastLost + 1) this.#runs++;
+    if (isCongested || this.isQueueing) {
+      this.congestionCount++;
+      return;
+    }
+    this.#add(this.#lost, 1);
+    if (packetNumber !== this.#lastLost + 1) this.#add(this.#runs, 1);
     this.#lastLost = packetNumber;
-    this.#windowSent[this.#window] = (this.#windowSent[this.#window] as number) + 1;
-    this.#windowLost[this.#window] = (this.#windowLost[this.#window] as number) + 1;
   }
 
   /** A packet that was declared lost turned out to be only late. */
   onSpuriousLoss(now: Micros): void {
-    this.#age(now);
+    this.#turn(now);
     this.lostCount = Math.max(0, this.lostCount - 1);
-    this.#lost = Math.max(0, this.#lost - 1);
-    this.#runs = Math.max(0, this.#runs - 1);
-    const lost = this.#windowLost[this.#window] as number;
-    this.#windowLost[this.#window] = Math.max(0, lost - 1);
-  }
-
-  /** The plain moving average, 0..1: for statistics. */
-  get averageRatio(): number {
-    return this.#lost < LOST_MIN || this.#sent <= 0 ? 0 : this.#lost / this.#sent;
-  }
-
-  /** What to plan for, 0..0.6: exactly 0 while nothing is lost, else an upper bound of the ratio (one sigma). */
-  get lossRatio(): number {
-    if (this.#lost < LOST_MIN && this.#worstWindow() === 0) return 0;
-    const packets = Math.max(1, this.#sent);
-    const ratio = Math.max(Math.min(1, this.#lost / packets), this.#worstWindow() / 2);
-    return Math.min(LOSS_RATIO_MAX, wilsonUpperBound(ratio, packets));
-  }
-
-  /** Mean number of packets lost in a row, 1..100; 1 until a burst was seen. */
-  get burstMean(): number {
-    // One imaginary single loss keeps the first burst of a connection from deciding alone.
-    return Math.min(BURST_MAX, Math.max(1, (this.#lost + 1) / (this.#runs + 1)));
-  }
-
-  #worstWindow(): number {
-    let worst = 0;
-    for (let i = 0; i < WINDOWS; i++) {
-      const lost = this.#windowLost[i] as number;
-      if (lost > 0)
-        worst = Math.max(worst, lost / Math.max(WINDOW_PACKETS_MIN, this.#windowSent[i] as number));
-    }
-    return worst;
-  }
-
-  #age(now: Micros): void {
-    if (this.#agedAtUs < 0) {
-      this.#agedAtUs = now;
-      this.#windowEndUs = now + SECOND;
+    // It was lost in a bucket not long ago: the newest that has a loss gives it back.
+    for (let back = 0; back < BUCKETS; back++) {
+      const at = (this.#bucket - back + BUCKETS) % BUCKETS;
+      if ((this.#lost[at] as number) <= 0) continue;
+      this.#lost[at] = (this.#lost[at] as number) - 1;
+      this.#acked[at] = (this.#acked[at] as number) + 1;
+      this.#isStale = true;
+      this.#runs[at] = Math.max(0, Math.min(this.#runs[at] as number, this.#lost[at] as number));
       return;
     }
-    const elapsed = now - this.#agedAtUs;
-    if (elapsed < STEP_US) return;
-    const keep = Math.exp(-elapsed / MEMORY_US);
-    this.#sent *= keep;
-    this.#lost *= keep;
-    this.#runs *= keep;
-    this.#agedAtUs = now;
-    if (now < this.#windowEndUs) return;
-    const passed = Math.min(WINDOWS, 1 + Math.floor((now - this.#windowEndUs) / SECOND));
-    for (let i = 0; i < passed; i++) {
-      this.#window = (this.#window + 1) % WINDOWS;
-      this.#windowSent[this.#window] = 0;
-      this.#windowLost[this.#window] = 0;
+  }
+
+  /** The clocks or the path have changed: delays begin anew. */
+  resetDelay(): void {
+    this.#transitMin = Number.POSITIVE_INFINITY;
+    this.#queueUs = 0;
+  }
+
+  /** A queue stands on the way: loss now is taken for congestion. */
+  get isQueueing(): boolean {
+    return this.#queueUs > Math.max(QUEUE_US_MIN, QUEUE_JITTERS * this.#jitterUs);
+  }
+
+  /** The mean over the time that the estimate rests on, 0..1: for statistics. */
+  get averageRatio(): number {
+    this.#refresh();
+    return this.#mean;
+  }
+
+  /** What to plan for, 0..0.4: exactly 0 while nothing is lost, else a little above the mean. */
+  get lossRatio(): number {
+    this.#refresh();
+    return this.#ratio;
+  }
+
+  /** Mean number of packets lost in a row, 1..50; 1 until a burst was seen. */
+  get burstMean(): number {
+    this.#refresh();
+    return this.#burst;
+  }
+
+  /** Packets that the estimate rests on: its standard deviation is about sqrt(ratio / packets). */
+  get packets(): number {
+    this.#refresh();
+    return this.#packets;
+  }
+
+  /** How much likelier than usual a packet is lost right after a lost one, -1..1. 0: losses are independent. */
+  get correlation(): number {
+    this.#refresh();
+    if (this.#mean <= 0 || this.#mean >= 1) return 0;
+    return (1 - 1 / this.#burst - this.#mean) / (1 - this.#mean);
+  }
+
+  /** Lengthens the time looked at until it contradicts what was seen since. O(buckets), once per change at most. */
+  #refresh(): void {
+    if (!this.#isStale || this.#bucket < 0) return;
+    this.#isStale = false;
+    let sent = 0;
+    let lost = 0;
+    let runs = 0;
+    let low = 0;
+    let high = 1;
+    let next = 1;
+    this.#keep(0, 0, 0);
+    for (let back = 0; back < BUCKETS; back++) {
+      const at = (this.#bucket - back + BUCKETS) % BUCKETS;
+      sent += (this.#acked[at] as number) + (this.#lost[at] as number);
+      lost += this.#lost[at] as number;
+      runs += this.#runs[at] as number;
+      if (back + 1 < next) continue;
+      next *= 2;
+      if (sent < PACKETS_MIN) {
+        this.#keep(sent, lost, runs);
+        continue;
+      }
+      const ratio = lost / sent;
+      if (ratio < low || ratio > high) break;
+      this.#keep(sent, lost, runs);
+      // Losses that come in bursts are as good as so many fewer packets.
+      const trials = sent / Math.max(1, 2 * this.#burst - 1);
+      low = Math.max(low, wilsonBound(ratio, trials, -RISE_SIGMAS));
+      high = Math.min(high, wilsonBound(ratio, trials, FALL_SIGMAS));
     }
-    this.#windowEndUs = Math.max(this.#windowEndUs + passed * SECOND, now);
+  }
+
+  #keep(sent: number, lost: number, runs: number): void {
+    this.#packets = sent;
+    this.#mean = lost / Math.max(PACKETS_MIN, sent);
+    this.#burst = Math.min(BURST_MAX, (lost + PRIOR_RUNS) / (runs + PRIOR_RUNS));
+    const trials = Math.max(PACKETS_MIN, sent) / Math.max(1, 2 * this.#burst - 1);
+    this.#ratio = lost > 0 ? Math.min(LOSS_RATIO_MAX, wilsonBound(this.#mean, trials, CARE_SIGMAS)) : 0;
+  }
+
+  #add(column: Float64Array, change: number): void {
+    column[this.#bucket] = (column[this.#bucket] as number) + change;
+    this.#isStale = true;
+  }
+
+  #turnedAtUs: Micros = 0;
+
+  #turn(now: Micros): void {
+    if (this.#bucket < 0) {
+      this.#bucket = 0;
+      this.#turnedAtUs = now;
+      return;
+    }
+    if (now - this.#turnedAtUs < BUCKET_US) return;
+    const steps = Math.min(BUCKETS, Math.floor((now - this.#turnedAtUs) / BUCKET_US));
+    this.#turnedAtUs += Math.floor((now - this.#turnedAtUs) / BUCKET_US) * BUCKET_US;
+    for (let i = 0; i < steps; i++) {
+      this.#bucket = (this.#bucket + 1) % BUCKETS;
+      this.#acked[this.#bucket] = 0;
+      this.#lost[this.#bucket] = 0;
+      this.#runs[this.#bucket] = 0;
+    }
+    this.#isStale = true;
   }
 }
 
-/** Upper end of the Wilson score interval at one sigma. `ratio` in 0..1 seen over `count` >= 1 trials. */
-export function wilsonUpperBound(ratio: number, count: number): number {
-  const centre = ratio + 1 / (2 * count);
-  const spread = Math.sqrt((ratio * (1 - ratio)) / count + 1 / (4 * count * count));
-  return Math.min(1, (centre + spread) / (1 + 1 / count));
+/** End of the Wilson score interval at `sigmas` (negative: the lower end). `ratio` in 0..1 seen over `count` trials. */
+export function wilsonBound(ratio: number, count: number, sigmas: number): number {
+  const square = (sigmas * sigmas) / Math.max(1, count);
+  const centre = ratio + square / 2;
+  const spread = Math.sqrt(square * (ratio * (1 - ratio) + square / 4));
+  return Math.min(1, Math.max(0, (centre + Math.sign(sigmas) * spread) / (1 + square)));
 }

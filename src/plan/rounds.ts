@@ -1,31 +1,53 @@
 /**
- * How many retransmission rounds still fit before a deadline. In: time left and what is known of the path. Out: a
- * count, 0..3. Source: Hairpin (NSDI 2024), with the round trip taken one deviation above its mean.
+ * Time: how many retransmission rounds fit before a deadline, until when repair still helps, and when the last call for
+ * a media frame comes. In: time left and what is known of the path. Out: counts and instants. Pure.
+ * Source: docs/planner.md (the budget of a round); Hairpin (NSDI 2024) for the deviation above the mean.
  */
-import type { Micros } from '../base/protocol.ts';
+import { MILLISECOND, type Micros } from '../base/protocol.ts';
 
 /** More rounds than this change no decision. */
 export const ROUNDS_MAX = 3;
+/** A timer, a turn of the event loop and the serialisation of a few packets on either side. */
+const TURN_US: Micros = 2 * MILLISECOND;
+/** Media frames that repair may come after: more change no rate, and symbols must be kept for them. */
+export const SPAN_MAX = 63;
 
-/** Everything in microseconds. */
-export interface RoundInputs {
-  /** From now to the latest useful arrival at the receiver. */
-  readonly timeLeftUs: Micros;
+/** What is known of the path, in microseconds. */
+export interface PathTimes {
   readonly smoothedRttUs: Micros;
   readonly rttVarianceUs: Micros;
-  /** How long the receiver may hold an acknowledgement back. */
-  readonly ackDelayUs: Micros;
-  /** From the arrival of the acknowledgement that shows a gap to the decision that a packet is lost. */
+  /** How much the way there varies from packet to packet. */
+  readonly jitterUs: Micros;
+  /** From the arrival of what shows a loss, or the silence that does, to its acknowledgement leaving. */
   readonly detectUs: Micros;
+  /** Time one full packet takes at the pacing rate. */
+  readonly packetUs: Micros;
+}
+
+/** From when a packet leaves until its loss is known here. */
+export function feedbackUs(path: PathTimes): Micros {
+  return path.smoothedRttUs + path.rttVarianceUs + path.detectUs;
+}
+
+/** So long before the deadline repair must leave, to come in time although the path varies and others wait before it. */
+export function leadUs(path: PathTimes): Micros {
+  return TURN_US + 2 * path.jitterUs + path.packetUs;
 }
 
 /**
- * Rounds of "notice the loss and resend" that fit: each takes a round trip, the acknowledgement delay and the time to
- * detect; the copy that arrives needs half a round trip of its own.
+ * Rounds of "notice the loss and resend" that fit, 0..3.
+ *
+ * @param timeLeftUs From when the last symbol of the media frame leaves (what is queued before it included) until the
+ * last useful moment to send.
  */
-export function roundsThatFit(inputs: RoundInputs): number {
-  const rttUs = inputs.smoothedRttUs + inputs.rttVarianceUs;
-  const roundUs = rttUs + inputs.ackDelayUs + inputs.detectUs;
-  const rounds = Math.floor((inputs.timeLeftUs - rttUs / 2) / Math.max(1, roundUs));
+export function roundsThatFit(timeLeftUs: Micros, path: PathTimes): number {
+  const rounds = Math.floor((timeLeftUs - leadUs(path)) / Math.max(1, feedbackUs(path)));
   return Math.min(ROUNDS_MAX, Math.max(0, rounds));
+}
+
+/** Media frames after one whose repair still helps it, 0..63. */
+export function spanThatFits(latencyUs: Micros, frameIntervalUs: Micros, path: PathTimes): number {
+  if (frameIntervalUs <= 0) return 0;
+  const span = Math.floor((latencyUs - leadUs(path)) / frameIntervalUs);
+  return Math.min(SPAN_MAX, Math.max(0, span));
 }

@@ -13,9 +13,17 @@ export const WINDOW_SYMBOLS_MAX = 65_536;
 export const SEND_QUEUE_FRAMES_MAX = 8_192;
 /** Sender: repair symbols made but not yet written. */
 export const REPAIR_QUEUE_MAX = 512;
+/** Sender: media frames that explain() remembers. */
+export const HISTORY_FRAMES_MAX = 1_024;
 /** Sender: TRACK_SKIP frames waiting or in flight. */
 export const SKIPS_MAX = 64;
-/** Source symbols of one block (the FEC kernel's sweet spot; the wire allows 254). */
+/** Sender: repair symbols sent and remembered until their media frames have settled. */
+export const REPAIRS_KEPT_MAX = 1_024;
+/** Source symbols of one block over several media frames: K + Row <= 254 leaves room for repair. */
+export const COVER_SYMBOLS_MAX = 192;
+/** Sender: while the window spans no more symbols, settled media frames keep theirs: blocks may reach over them. */
+export const KEPT_SYMBOLS_MAX = 4_096;
+/** Source symbols of one block of one media frame (the FEC kernel's sweet spot; the wire allows 254). */
 export const BLOCK_SOURCE_SYMBOLS_MAX = 100;
 
 /** Receiver: media frames of which some symbols are missing. */
@@ -45,3 +53,6 @@ export const TRACKS_MAX = 1_024;
 /** Metadata of an announcement, and the whole of it. */
 export const METADATA_BYTES_MAX = 4_096;
 export const ANNOUNCEMENT_BYTES_MAX = 4_352;
+
+/** Media frames that may miss their deadline, unless the track says otherwise: 1 in 1000. */
+export const TARGET_RATIO = 1e-3;

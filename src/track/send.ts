@@ -11,60 +11,32 @@ import { type Activate, type PacketRecord, type Sender, TokenKind } from '../wir
 import { symbolHeaderSize } from '../wire/symbol.ts';
 import { CompletionTracker } from './completion.ts';
 import type { Timed } from './deadline-heap.ts';
+import { FrameHistory, type FrameReport } from './history.ts';
 import {
   ACK_SLACK_US,
   FEEDBACK_INTERVAL_US,
+  KEPT_SYMBOLS_MAX,
   PATH_GRACE_US_MAX,
   SEND_BYTES_MAX,
   SEND_QUEUE_FRAMES_MAX,
 } from './limits.ts';
-import { RepairPlanner } from './repair-planner.ts';
+import { Protection } from './protection.ts';
 import { RepairQueue } from './repair-queue.ts';
+import { checkRedundancy, type SenderEvents, type TrackSenderOptions } from './send-options.ts';
 import { SendQueue } from './send-queue.ts';
 import { checkMediaFrame, FrameLayout, SentFrame, symbolBytesMax } from './sent-frame.ts';
 import { SymbolState, SymbolWindow } from './symbol-window.ts';
 import { SymbolWriter } from './symbol-writer.ts';
-import { sendStatistics } from './totals.ts';
+import { countOutcome, sendStatistics } from './totals.ts';
 import type {
+  FramePlan,
   MediaFrameOptions,
   Outcome,
   PathView,
-  RepairMaker,
-  RepairPolicy,
+  RedundancyMode,
   SendStatistics,
   TrackKind,
 } from './types.ts';
-
-/** What a sender tells its owner. Called synchronously; may call back into the sender. */
-export interface SenderEvents {
-  /** Exactly once per media frame, in bounded time. */
-  onSettled(sender: TrackSender, frameId: number, outcome: Outcome, now: Micros): void;
-  /** Symbols [first, first + count) belong to a media frame that was given up half sent: tell the receiver. */
-  onSkip(sender: TrackSender, first: number, count: number, deadlineUs: Micros): void;
-  /** After `end`: the last symbol has left (or expired), so the final ids are known. */
-  onDrained(sender: TrackSender): void;
-  /** After `end`: every media frame has settled. */
-  onEnded(sender: TrackSender): void;
-  /** The deadline may have changed. */
-  onTouched(sender: TrackSender): void;
-}
-
-export interface TrackSenderOptions {
-  readonly id: number;
-  readonly kind: TrackKind;
-  /** Recovery budget on top of the one-way delay, 1 ms..60 s. */
-  readonly latencyUs: Micros;
-  readonly sendOrder: number;
-  /** 1..255. */
-  readonly weight: number;
-  readonly activate: Activate;
-  readonly path: PathView;
-  readonly repair: RepairMaker;
-  readonly policy: RepairPolicy;
-  readonly events: SenderEvents;
-  /** Scratch; one may serve all tracks. */
-  readonly layout?: FrameLayout;
-}
 
 /** One live track, sending. O(1) per symbol, O(symbols) once per media frame. */
 export class TrackSender implements Sender, Timed {
@@ -84,8 +56,9 @@ export class TrackSender implements Sender, Timed {
   readonly #window: SymbolWindow = new SymbolWindow();
   readonly #symbols: SymbolWriter;
   readonly #repair: RepairQueue;
-  readonly #planner: RepairPlanner;
+  readonly #protection: Protection;
   readonly #completion: CompletionTracker;
+  readonly #history: FrameHistory = new FrameHistory();
   #frameCount = 0;
   #unsettled = 0;
   #heldBytes = 0;
@@ -105,7 +78,7 @@ export class TrackSender implements Sender, Timed {
     this.#layout = options.layout ?? new FrameLayout();
     this.#symbols = new SymbolWriter(options.id, options.path, this.#window, this.statistics);
     this.#repair = new RepairQueue(options.id, options.repair, this.#window);
-    this.#planner = new RepairPlanner(options.kind, options.policy, this.#repair);
+    this.#protection = new Protection(options, this.#repair, this.#window);
     this.#completion = new CompletionTracker(this.#window);
   }
 
@@ -148,14 +121,31 @@ export class TrackSender implements Sender, Timed {
     this.#layout.lay(frame, data, symbolBytesMax(this.id, this.#path.maxPayloadBytes, data.length));
     this.#frameCount++;
     this.#makeRoom(data.length, now);
-    this.#planner.onSend(now);
+    this.#protection.onSend(now);
     this.#queue.push(frame);
+    this.#history.add(frame);
     this.#unsettled++;
     this.#heldBytes += data.length;
     this.statistics.frames.sent++;
     this.#activate(this);
     this.#events.onTouched(this);
     return frame.id;
+  }
+
+  /** What the newest media frame was given, and why. */
+  get plan(): Readonly<FramePlan> {
+    return this.#protection.plan;
+  }
+
+  /** Redundancy of the media frames to come. @throws RangeError: see {@link checkRedundancy}. */
+  configure(redundancy: RedundancyMode, target: number): void {
+    checkRedundancy(redundancy, target);
+    this.#protection.configure(redundancy, target);
+  }
+
+  /** What became of one of the last 1024 media frames, and why; undefined for an older one. */
+  explain(frameId: number): FrameReport | undefined {
+    return this.#history.report(frameId, this.#path.smoothedRttUs);
   }
 
   /** No more media frames. `onDrained` and `onEnded` follow, at once if everything has left or settled. */
@@ -180,6 +170,7 @@ export class TrackSender implements Sender, Timed {
 
   hasData(now: Micros): boolean {
     this.#expire(now);
+    this.#protection.decide(now);
     if (this.#window.nextResend(now) >= 0 || this.#repair.hasRepair(now)) return true;
     const head = this.#queue.head;
     return head !== undefined && (head.first >= 0 || this.#window.hasRoomFor(head.count));
@@ -191,6 +182,7 @@ export class TrackSender implements Sender, Timed {
    */
   writeFrame(writer: Writer, record: PacketRecord, now: Micros): number {
     this.#expire(now);
+    this.#protection.decide(now);
     const lost = this.#window.nextResend(now);
     let size = lost >= 0 ? this.#symbols.write(writer, record, lost, now) : 0;
     if (size === 0 && this.#repair.hasRepair(now)) size = this.#writeRepair(writer, record, now);
@@ -199,10 +191,10 @@ export class TrackSender implements Sender, Timed {
     return size;
   }
 
-  /** `b` and `c` of a TRACK token: symbol id and transmission; for repair -1 - row and the block's first symbol. */
+  /** `b` and `c` of a TRACK token: symbol id and transmission; for repair -1 and a serial number. */
   onAcked(b: number, c: number, now: Micros): void {
     if (b < 0) {
-      this.#onRepairFate(c);
+      this.#onRepairFate(c, true);
       return;
     }
     const frame = this.#window.acked(b, c);
@@ -215,15 +207,16 @@ export class TrackSender implements Sender, Timed {
   /** As {@link onAcked}. */
   onLost(b: number, c: number, now: Micros): void {
     if (b < 0) {
-      this.#onRepairFate(c);
+      this.#onRepairFate(c, false);
       return;
     }
-    const frame = this.#window.lost(b, c);
+    const frame = this.#window.lost(b, c, now);
     if (frame === undefined) return;
     if (frame.isComplete) {
       if (frame.inFlight === 0) this.#settle(frame, 'recovered', now);
     } else if (now < frame.deadlineUs) {
       this.#window.queueResend(b);
+      this.#protection.onLost(frame, now);
       this.#activate(this);
     }
     this.#events.onTouched(this);
@@ -254,7 +247,8 @@ export class TrackSender implements Sender, Timed {
 
   handleTimeout(now: Micros): void {
     this.#expire(now);
-    if (this.#window.releaseHeld(now)) this.#activate(this);
+    this.#protection.decide(now);
+    if (this.#window.releaseHeld(now) || this.#repair.hasRepair(now)) this.#activate(this);
   }
 
   /** O(1). */
@@ -263,7 +257,7 @@ export class TrackSender implements Sender, Timed {
     const oldest = this.#window.oldest;
     let deadline = head === undefined ? NEVER : head.deadlineUs;
     deadline = Math.min(deadline, this.#queue.pressureAtUs(this.latencyUs), this.#window.heldUntilUs);
-    deadline = Math.min(deadline, this.#completion.decideAtUs);
+    deadline = Math.min(deadline, this.#completion.decideAtUs, this.#protection.nextDeadline());
     return oldest === undefined ? deadline : Math.min(deadline, this.#giveUpAtUs(oldest));
   }
 
@@ -302,7 +296,14 @@ export class TrackSender implements Sender, Timed {
   #writeNew(writer: Writer, record: PacketRecord, now: Micros): number {
     const frame = this.#queue.head;
     if (frame === undefined) return 0;
-    if (frame.first < 0 && !this.#start(frame, writer.room)) return 0;
+    if (frame.first < 0) {
+      if (!this.#start(frame, writer.room)) return 0;
+      this.#protection.onStart(frame, now);
+      if (this.#repair.hasRepair(now)) {
+        const size = this.#writeRepair(writer, record, now);
+        if (size > 0) return size;
+      }
+    }
     const index = frame.written;
     const id = frame.first + index;
     const size = this.#symbols.write(writer, record, id, now);
@@ -311,7 +312,7 @@ export class TrackSender implements Sender, Timed {
     this.#queue.wrote(frame, frame.dataBytes(index));
     if (frame.written === frame.count) {
       this.#queue.finish();
-      this.#planner.onFrameWritten(frame, now);
+      this.#protection.onWritten(frame);
       this.#checkEnd();
     }
     return size;
@@ -332,7 +333,7 @@ export class TrackSender implements Sender, Timed {
     const repair = this.#repair;
     const size = repair.write(writer, this.#path.maxPayloadBytes);
     if (size === 0) return 0;
-    record.note(TokenKind.TRACK, this.id, -1 - repair.lastRow, repair.lastFirst);
+    record.note(TokenKind.TRACK, this.id, -1, repair.lastSerial);
     this.statistics.repairBytes += size;
     this.statistics.repairsSent++;
     if (repair.lastFrame !== undefined) {
@@ -343,46 +344,35 @@ export class TrackSender implements Sender, Timed {
     return size;
   }
 
-  #onRepairFate(first: number): void {
-    if (this.#window.onRepairFate(first)) this.#activate(this);
+  #onRepairFate(serial: number, hasArrived: boolean): void {
+    const frame = this.#repair.onFate(serial, hasArrived);
+    if (frame !== undefined && this.#window.onRepairFate(frame.first)) this.#activate(this);
     this.#events.onTouched(this);
   }
 
   #settle(frame: SentFrame, outcome: Outcome, now: Micros): void {
     if (frame.written < frame.count) this.#queue.drop(frame);
     frame.isSettled = true;
+    frame.outcome = outcome;
+    frame.settledAtUs = now;
     const arrived = outcome === 'acknowledged' || outcome === 'recovered';
     if (arrived) frame.isComplete = true;
     const isHalfSent = frame.first >= 0 && frame.written < frame.count;
-    frame.symbols = NO_SYMBOLS;
+    // Blocks may reach over a settled frame, while that costs little memory.
+    const isKept = frame.first >= 0 && this.#window.next - this.#window.base <= KEPT_SYMBOLS_MAX;
+    if (!isKept) frame.symbols = NO_SYMBOLS;
     this.#unsettled--;
     this.#heldBytes -= frame.bytes;
     this.#window.trim();
     this.#completion.trim();
-    this.#count(frame, outcome, now);
+    const isLate = now > frame.deadlineUs + this.#path.smoothedRttUs + ACK_SLACK_US;
+    countOutcome(this.statistics, outcome, isLate, frame.neededResend);
     this.#events.onSettled(this, frame.id, outcome, now);
     if (isHalfSent && !this.#isClosed) {
       this.#events.onSkip(this, frame.first, frame.count, frame.deadlineUs);
     }
     if (this.#queue.length > 0) this.#activate(this);
     this.#checkEnd();
-  }
-
-  #count(frame: SentFrame, outcome: Outcome, now: Micros): void {
-    const { frames } = this.statistics;
-    if (outcome === 'expired' || outcome === 'dropped') {
-      frames.lost++;
-      if (outcome === 'expired') this.statistics.framesExpired++;
-      else this.statistics.framesDropped++;
-    } else if (now > frame.deadlineUs + this.#path.smoothedRttUs + ACK_SLACK_US) {
-      frames.late++;
-    } else if (outcome === 'recovered') {
-      frames.fec++;
-    } else if (frame.neededResend) {
-      frames.resent++;
-    } else {
-      frames.onTime++;
-    }
   }
 
   #checkEnd(): void {

@@ -14,7 +14,7 @@ import {
   TIMESTAMP_US_MAX,
 } from '../wire/symbol.ts';
 import { BLOCK_SOURCE_SYMBOLS_MAX } from './limits.ts';
-import type { MediaFrameOptions } from './types.ts';
+import type { MediaFrameOptions, Outcome } from './types.ts';
 
 /** @throws TypeError, RangeError for what no media frame can be. */
 export function checkMediaFrame(length: number, options: MediaFrameOptions): void {
@@ -57,6 +57,8 @@ export class SentFrame {
   isParked = false;
   /** Repair symbols of this media frame alone whose fate is unknown, and when that should be known. */
   repairsInFlight = 0;
+  /** Repair symbols of this media frame alone that have arrived. */
+  repairsArrived = 0;
   repairFateUs: Micros = 0;
   /** Among the frames that wait for the fate of their repair. */
   isHeld = false;
@@ -64,6 +66,30 @@ export class SentFrame {
   neededResend = false;
   /** The receiver has it all, by whatever way. */
   isComplete = false;
+  /** Retransmission rounds that fitted when it started, and what a miss costs in symbols. */
+  rounds = 0;
+  price = 0;
+  /** When the last repair for it must leave. */
+  callAtUs: Micros = 0;
+  /** Repair symbols that each slot owes it, and the last slot whose repair it can use (protection.ts). */
+  streamShare = 0;
+  lastSlot = 0;
+  /** Symbols lost since the losses were last read. */
+  freshLost = 0;
+  /** Generator rows used by blocks that begin with it, and repair symbols queued that cover it. */
+  rowsUsed = 0;
+  repairs = 0;
+  /** Repair symbols per source symbol that its stream was planned with. */
+  streamRatio = 0;
+  /** For explain(): when its first and last symbol first left, -1 never; losses and resends, and when. */
+  firstLeftAtUs: Micros = -1;
+  lastLeftAtUs: Micros = -1;
+  lossCount = 0;
+  firstLossAtUs: Micros = -1;
+  resendCount = 0;
+  lastResendAtUs: Micros = -1;
+  outcome: Outcome | undefined;
+  settledAtUs: Micros = -1;
   /** When a complete frame settles as recovered if acknowledgements do not tell before. */
   decideAtUs: Micros = 0;
   isSettled = false;

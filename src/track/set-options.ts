@@ -8,8 +8,9 @@ import type {
   Order,
   Outcome,
   PathView,
+  RedundancyMode,
+  RedundancyPolicy,
   RepairMaker,
-  RepairPolicy,
   SymbolDecoder,
   TrackKind,
 } from './types.ts';
@@ -43,7 +44,7 @@ export interface TrackSetOptions {
   readonly path: PathView;
   /** Called when the first live track is opened. */
   readonly makeRepairMaker: () => RepairMaker;
-  readonly policy: RepairPolicy;
+  readonly policy: RedundancyPolicy;
   /** Called once per track of the peer's. */
   readonly makeDecoder: () => SymbolDecoder;
   readonly events: TrackSetEvents;
@@ -66,6 +67,10 @@ export interface LiveTrackOptions {
   readonly sendOrder?: number;
   /** 1..255, default 1. */
   readonly weight?: number;
+  /** Default 'auto'. */
+  readonly redundancy?: RedundancyMode | undefined;
+  /** Media frames that may miss their deadline, above 0, at most 1; default 0.001. */
+  readonly target?: number | undefined;
 }
 
 /** A reliable track to announce. */

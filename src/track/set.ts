@@ -62,23 +62,24 @@ export class TrackSet implements FrameSource {
    * @throws RangeError for a latency outside 1 ms..60 s, a weight outside 1..255, metadata above 4096 bytes.
    */
   openLive(options: LiveTrackOptions): TrackSender | undefined {
-    const { kind, sendOrder = 0, weight = 1 } = options;
+    const { kind, sendOrder = 0, weight = 1, redundancy, target } = options;
     checkPriority(sendOrder, weight);
     const announcement = announceLive(options, this.#options.latencyWishUs());
     const bytes = encodeAnnouncement(announcement);
-    const { latencyUs } = announcement;
     if (this.#table.localCount >= this.#peerTracksMax) return undefined;
     this.#repairMaker ??= this.#options.makeRepairMaker();
     const sender = new TrackSender({
       id: this.#table.nextLocalId(),
       kind,
-      latencyUs,
+      latencyUs: announcement.latencyUs,
       sendOrder,
       weight,
       activate: this.#options.activate,
       path: this.#options.path,
       repair: this.#repairMaker,
       policy: this.#options.policy,
+      redundancy,
+      target,
       events: this.#senderEvents,
       layout: this.#layout,
     });

@@ -89,6 +89,7 @@ export class SymbolWindow {
       for (let id = frame.first; id < frame.first + frame.count; id++)
         this.#owners[id & this.#mask] = undefined;
       this.base = frame.first + frame.count;
+      frame.symbols = NO_SYMBOLS;
       this.#frames.shift();
     }
   }
@@ -118,7 +119,14 @@ export class SymbolWindow {
     this.#states[slot] = SymbolState.IN_FLIGHT;
     this.#sentAt[slot] = now;
     frame.inFlight++;
-    if (transmission > 1) frame.resendsInFlight++;
+    if (transmission > 1) {
+      frame.resendsInFlight++;
+      frame.resendCount++;
+      frame.lastResendAtUs = now;
+    } else {
+      if (frame.firstLeftAtUs < 0) frame.firstLeftAtUs = now;
+      frame.lastLeftAtUs = now;
+    }
     return this.#token(slot, 0, piece);
   }
 
@@ -147,7 +155,7 @@ export class SymbolWindow {
   }
 
   /** @returns The frame that lost this symbol; undefined if it changes nothing (acked, or sent again since). */
-  lost(id: number, token: number): SentFrame | undefined {
+  lost(id: number, token: number, now: Micros): SentFrame | undefined {
     const frame = this.owner(id);
     if (frame === undefined) return undefined;
     const slot = id & this.#mask;
@@ -166,6 +174,7 @@ export class SymbolWindow {
     if (this.#states[slot] !== SymbolState.IN_FLIGHT) return undefined;
     this.#leaveFlight(slot, frame);
     this.#states[slot] = SymbolState.LOST;
+    if (frame.lossCount++ === 0) frame.firstLossAtUs = now;
     return frame;
   }
 
@@ -286,3 +295,5 @@ export class SymbolWindow {
     this.#mask = size - 1;
   }
 }
+
+const NO_SYMBOLS: readonly Uint8Array[] = [];

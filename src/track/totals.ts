@@ -1,5 +1,5 @@
 /** Sums of track statistics: those of a connection are the sums over its tracks, ended ones included. */
-import { frameCounts, type ReceiveStatistics, type SendStatistics } from './types.ts';
+import { frameCounts, type Outcome, type ReceiveStatistics, type SendStatistics } from './types.ts';
 
 /** Zeroed counts of a sender. */
 export function sendStatistics(): SendStatistics {
@@ -47,4 +47,22 @@ function addNumbers<T extends object>(into: T, from: T): void {
     const value = into[key];
     if (typeof value === 'number') into[key] = (value + (from[key] as number)) as T[keyof T];
   }
+}
+
+/** Counts one settled media frame. */
+export function countOutcome(
+  statistics: SendStatistics,
+  outcome: Outcome,
+  isLate: boolean,
+  neededResend: boolean,
+): void {
+  const { frames } = statistics;
+  if (outcome === 'expired' || outcome === 'dropped') {
+    frames.lost++;
+    if (outcome === 'expired') statistics.framesExpired++;
+    else statistics.framesDropped++;
+  } else if (isLate) frames.late++;
+  else if (outcome === 'recovered') frames.fec++;
+  else if (neededResend) frames.resent++;
+  else frames.onTime++;
 }

@@ -48,6 +48,8 @@ export interface PathView {
   /** Half of the smoothed RTT. */
   readonly oneWayDelayUs: Micros;
   readonly lossRatio: number;
+  /** Time a full packet takes at the pace of now. */
+  readonly packetUs: Micros;
   /** Room for frames in a packet that carries nothing else. A symbol for which this is too small goes in two parts. */
   readonly maxPayloadBytes: number;
 }
@@ -61,27 +63,63 @@ export interface RepairMaker {
   encode(symbols: readonly Uint8Array[], firstRow: number, rowCount: number): readonly Uint8Array[];
 }
 
-/** What a redundancy policy is asked about: one block of a media frame whose last symbol has just left. Reused. */
-export interface RepairInput {
-  /** Source symbols of the block. */
+/** How much redundancy a track carries: planned for its target, none (resends only), or a fixed share of its media. */
+export type RedundancyMode = 'auto' | 'off' | { readonly overhead: number };
+
+/** What a redundancy policy is asked about: one media frame whose first symbol is about to leave. Reused. */
+export interface PlanInput {
+  /** Source symbols of this media frame, and of a usual one of the track. */
   readonly symbols: number;
-  /** Blocks that the media frame is split into; the answer holds for each. */
-  readonly blocks: number;
+  readonly meanSymbols: number;
   readonly kind: TrackKind;
   readonly isKeyFrame: boolean;
   readonly isDiscardable: boolean;
-  /** Until the last useful moment to send. */
-  readonly deadlineLeftUs: Micros;
+  readonly mode: RedundancyMode;
+  /** Media frames that may miss their deadline, 0..1. */
+  readonly target: number;
+  readonly latencyUs: Micros;
+  /** From when its last symbol leaves, as the pace is now, until the last useful moment to send. */
+  readonly timeLeftUs: Micros;
+  /** How long it has waited for its turn: others were queued before it. */
+  readonly waitedUs: Micros;
   /** Usual time between media frames, us; 0 unknown. */
   readonly frameIntervalUs: Micros;
 }
 
+/** What it answers. Reused. */
+export interface FramePlan {
+  /** Retransmission rounds that fit, 0..3. */
+  rounds: number;
+  /** Later media frames whose repair still helps this one. */
+  span: number;
+  /** Repair symbols per source symbol, spread over this frame and `span` later ones; 0: none up front. */
+  streamRatio: number;
+  /** Repair symbols right behind the first flight. */
+  firstSpares: number;
+  /** What missing the deadline would cost, in symbols. */
+  price: number;
+  /** How long before the deadline the last repair must leave. */
+  leadUs: Micros;
+}
+
 /** Decides how much redundancy a media frame gets. The planner is one. */
-export interface RepairPolicy {
-  /** Repair symbols for the block described; 0 = none. */
-  repairCount(input: RepairInput): number;
-  /** Media frames that the repair shall cover, this one and the ones before it (small frames only); 1 if absent. */
-  coverFrames?(input: RepairInput): number;
+export interface RedundancyPolicy {
+  plan(input: PlanInput, plan: FramePlan): void;
+  /** Repair symbols beside `missing` ones that are resent now, if `rounds` (1..3) more can follow. */
+  flightSpares(missing: number, rounds: number, price: number): number;
+  /**
+   * Repair symbols of a last flight: `missing` symbols are lost, `unknown` under way, `rowsArrived` repair symbols over
+   * them have arrived and `rowsUnknown` are under way.
+   */
+  lastSpares(
+    missing: number,
+    unknown: number,
+    rowsArrived: number,
+    rowsUnknown: number,
+    price: number,
+  ): number;
+  /** Rounds that fit into `timeLeftUs`. */
+  roundsIn(timeLeftUs: Micros): number;
 }
 
 /** Rebuilds source symbols. The FEC room's block decoder is one. */

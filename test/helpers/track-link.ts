@@ -11,11 +11,18 @@ import type { TrackReceiver } from '../../src/track/receive.ts';
 import type { TrackSender } from '../../src/track/send.ts';
 import { TrackSet } from '../../src/track/set.ts';
 import type { LiveTrackOptions } from '../../src/track/set-options.ts';
-import type { Announcement, Outcome, PathView, ReceivedFrame, RepairPolicy } from '../../src/track/types.ts';
+import type {
+  Announcement,
+  Outcome,
+  PathView,
+  ReceivedFrame,
+  RedundancyPolicy,
+} from '../../src/track/types.ts';
 import { TrackAckFrame } from '../../src/wire/ack.ts';
 import { type PacketRecord, type Sender, TokenKind } from '../../src/wire/frame-source.ts';
 import { FrameType } from '../../src/wire/frame-types.ts';
 import { RepairFrame, SymbolFrame } from '../../src/wire/symbol.ts';
+import { fixedPolicy } from './fixed-policy.ts';
 
 /** Room for frames in a datagram of 1200 bytes: header 13, tag 16. */
 export const PAYLOAD_BYTES = 1171;
@@ -40,7 +47,7 @@ export interface LinkOptions {
   readonly jitter?: (packet: Packet, now: Micros) => Micros;
   /** How often the packet arrives; default 1. */
   readonly copies?: (packet: Packet) => number;
-  readonly policy?: RepairPolicy;
+  readonly policy?: RedundancyPolicy;
   /** Call `poll` at once for every frame; default true. */
   readonly reads?: boolean;
   readonly startUs?: Micros;
@@ -62,6 +69,7 @@ export class TrackEnd {
     smoothedRttUs: 40 * MILLISECOND,
     rttVarianceUs: 2 * MILLISECOND,
     oneWayDelayUs: 20 * MILLISECOND,
+    packetUs: MILLISECOND,
     lossRatio: 0,
     maxPayloadBytes: PAYLOAD_BYTES,
   };
@@ -102,7 +110,7 @@ export class TrackEnd {
       deactivate: (sender) => this.#active.delete(sender),
       path: this.path,
       makeRepairMaker: () => new BlockEncoder(codec),
-      policy: options.policy ?? { repairCount: () => 0 },
+      policy: options.policy ?? fixedPolicy(0),
       makeDecoder: () => new BlockDecoder(codec),
       latencyWishUs: () => options.latencyWishUs ?? 0,
       events: {

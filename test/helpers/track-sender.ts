@@ -3,11 +3,12 @@ import { expect } from 'vitest';
 import { Reader, Writer } from '../../src/base/bytes.ts';
 import { MILLISECOND } from '../../src/base/protocol.ts';
 import { TrackSender } from '../../src/track/send.ts';
-import type { MediaFrameOptions, Outcome, PathView, RepairPolicy } from '../../src/track/types.ts';
+import type { MediaFrameOptions, Outcome, PathView, RedundancyPolicy } from '../../src/track/types.ts';
 import { TrackAckFrame } from '../../src/wire/ack.ts';
 import type { PacketRecord } from '../../src/wire/frame-source.ts';
 import { FrameType } from '../../src/wire/frame-types.ts';
 import { RepairFrame, SymbolFrame } from '../../src/wire/symbol.ts';
+import { fixedPolicy } from './fixed-policy.ts';
 
 const MS = MILLISECOND;
 /** Room for frames in a datagram of 1200 bytes. */
@@ -33,6 +34,7 @@ export class SenderProbe {
     rttVarianceUs: 0,
     oneWayDelayUs: 20 * MS,
     lossRatio: 0,
+    packetUs: MS,
     maxPayloadBytes: ROOM,
   };
   readonly settled: [number, Outcome][] = [];
@@ -41,7 +43,7 @@ export class SenderProbe {
   activations = 0;
   readonly sender: TrackSender;
 
-  constructor(policy: RepairPolicy = { repairCount: () => 0 }, latencyUs: number = 100 * MS) {
+  constructor(policy: RedundancyPolicy = fixedPolicy(0), latencyUs: number = 100 * MS) {
     this.sender = new TrackSender({
       id: 4,
       kind: 'video',

@@ -4,6 +4,7 @@ import { equalBytes } from '../../src/base/bytes.ts';
 import { MILLISECOND } from '../../src/base/protocol.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import type { Delivery, FrameCounts, Order } from '../../src/track/types.ts';
+import { fixedPolicy } from '../helpers/fixed-policy.ts';
 import { mediaBytes, TrackLink } from '../helpers/track-link.ts';
 import { ReceiverProbe } from '../helpers/track-symbols.ts';
 
@@ -21,7 +22,8 @@ const scenarios = fc.record({
   delivery: fc.constantFrom<Delivery>('asap', 'timed'),
   order: fc.constantFrom<Order>('send', 'none'),
   repair: fc.constantFrom(0, 1, 3),
-  cover: fc.constantFrom(1, 3),
+  streamRatio: fc.constantFrom(0, 0.2, 1),
+  span: fc.constantFrom(0, 3),
   skewS: fc.constantFrom(-0.5, 0, 7_000),
   frames: fc.array(
     fc.record({
@@ -50,7 +52,7 @@ describe('whatever the path does', () => {
           dropFeedback: () => random.unit() < s.feedbackLoss,
           jitter: () => Math.floor(random.unit() * s.jitterMs * MS),
           copies: () => s.copies,
-          policy: { repairCount: () => s.repair, coverFrames: () => s.cover },
+          policy: fixedPolicy(s.repair, s.streamRatio, s.span),
           skewUs: s.skewS * 1_000 * MS,
         });
         const track = link.open({ latencyUs: s.latencyMs * MS, delivery: s.delivery, order: s.order });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { SeededRandom } from '../../src/base/random.ts';
-import { LossModel, wilsonUpperBound } from '../../src/plan/loss-model.ts';
+import { LossModel, wilsonBound } from '../../src/plan/loss-model.ts';
 
 /** 400 packets a second, lost as `isLost` says; returns the time after them. */
 function play(model: LossModel, from: number, packets: number, isLost: (packet: number) => boolean): number {
@@ -21,41 +21,86 @@ describe('loss model', () => {
     play(model, 0, 4000, () => false);
     expect(model.lossRatio).toBe(0);
     expect(model.burstMean).toBe(1);
+    expect(model.correlation).toBe(0);
   });
 
-  test('bounds random loss from above, not by much, seed 5', () => {
-    const random = new SeededRandom(5);
+  test.each([5, 6, 7])('knows a steady ratio to a fifth after ten seconds, seed %i', (seed) => {
+    const random = new SeededRandom(seed);
     const model = new LossModel();
-    play(model, 0, 8000, () => random.unit() < 0.05);
-    expect(model.lossRatio).toBeGreaterThan(0.045);
-    expect(model.lossRatio).toBeLessThan(0.085);
-    expect(model.burstMean).toBeLessThan(1.25);
+    play(model, 0, 4000, () => random.unit() < 0.05);
+    expect(model.lossRatio).toBeGreaterThan(0.04);
+    expect(model.lossRatio).toBeLessThan(0.06);
+    expect(model.burstMean).toBeLessThan(1.12);
+    expect(Math.abs(model.correlation)).toBeLessThan(0.06);
+    expect(model.packets).toBeGreaterThan(2000);
   });
 
-  test('measures the length of bursts', () => {
+  test('believes a rise from nothing to a tenth within a quarter of a second', () => {
+    const random = new SeededRandom(3);
+    const model = new LossModel();
+    const now = play(model, 0, 4000, () => false);
+    play(model, now, 100, () => random.unit() < 0.1);
+    expect(model.lossRatio).toBeGreaterThan(0.05);
+  });
+
+  test('takes seconds to believe that loss has ended, and then says exactly zero', () => {
+    const random = new SeededRandom(4);
+    const model = new LossModel();
+    let now = play(model, 0, 4000, () => random.unit() < 0.1);
+    now = play(model, now, 100, () => false);
+    expect(model.lossRatio).toBeGreaterThan(0.05);
+    play(model, now, 3900, () => false);
+    expect(model.lossRatio).toBe(0);
+  });
+
+  test('forgets a single loss after sixteen seconds', () => {
+    const model = new LossModel();
+    const now = play(model, 0, 800, (packet) => packet === 400);
+    expect(model.lossRatio).toBeGreaterThan(0);
+    expect(model.lossRatio).toBeLessThan(0.005);
+    play(model, now, 7000, () => false);
+    expect(model.lossRatio).toBe(0);
+  });
+
+  test('measures the length of bursts, and how they depend', () => {
     const model = new LossModel();
     play(model, 0, 4000, (packet) => packet % 100 < 4);
     expect(model.burstMean).toBeGreaterThan(3);
     expect(model.burstMean).toBeLessThanOrEqual(4);
+    expect(model.correlation).toBeGreaterThan(0.6);
   });
 
   test('joins a burst that two acknowledgements report', () => {
-    const model = new LossModel();
-    model.onLost(10, 0);
-    model.onLost(11, 0);
-    model.onAcked(0);
-    model.onLost(12, 30_000);
-    expect(model.burstMean).toBe(2);
+    const apart = new LossModel();
+    const joined = new LossModel();
+    for (const [model, last] of [
+      [apart, 20],
+      [joined, 12],
+    ] as const) {
+      model.onLost(10, 0);
+      model.onLost(11, 0);
+      model.onAcked(0);
+      model.onLost(last, 30_000);
+    }
+    expect(joined.burstMean).toBeGreaterThan(apart.burstMean);
   });
 
-  test('remembers a bad second at half for ten seconds, then forgets it wholly', () => {
+  test('does not count what a full queue drops', () => {
     const model = new LossModel();
-    let now = play(model, 0, 400, (packet) => packet % 5 === 0);
-    now = play(model, now, 2400, () => false);
-    expect(model.lossRatio).toBeGreaterThan(0.09);
-    play(model, now, 6000, () => false);
+    for (let i = 0; i < 200; i++) model.onAcked(i * 2_500, 30_000);
+    for (let i = 0; i < 20; i++) model.onAcked(500_000 + i * 2_500, 30_000 + i * 5_000);
+    for (let i = 0; i < 20; i++) model.onLost(1000 + i, 560_000);
+    expect(model.isQueueing).toBe(true);
     expect(model.lossRatio).toBe(0);
-    expect(model.averageRatio).toBe(0);
+    expect([model.lostCount, model.congestionCount]).toEqual([20, 20]);
+  });
+
+  test('does not count what the controller calls congestion', () => {
+    const model = new LossModel();
+    for (let i = 0; i < 100; i++) model.onAcked(i * 2_500);
+    model.onLost(1000, 250_000, true);
+    expect(model.lossRatio).toBe(0);
+    expect(model.congestionCount).toBe(1);
   });
 
   test('takes a spurious loss back', () => {
@@ -75,8 +120,10 @@ describe('loss model', () => {
     expect(model.lossRatio).toBeLessThanOrEqual(0.6);
   });
 
-  test('has Wilson bounds that shrink with the sample', () => {
-    expect(wilsonUpperBound(0.1, 10)).toBeGreaterThan(wilsonUpperBound(0.1, 1000));
-    expect(wilsonUpperBound(0.1, 1e9)).toBeCloseTo(0.1, 4);
+  test('has Wilson bounds that enclose the ratio and shrink with the sample', () => {
+    expect(wilsonBound(0.1, 10, 1)).toBeGreaterThan(wilsonBound(0.1, 1000, 1));
+    expect(wilsonBound(0.1, 10, -1)).toBeLessThan(wilsonBound(0.1, 1000, -1));
+    expect(wilsonBound(0.1, 1e9, 3)).toBeCloseTo(0.1, 4);
+    expect(wilsonBound(0, 100, -3)).toBe(0);
   });
 });

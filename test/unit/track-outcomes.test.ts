@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { MILLISECOND, NEVER } from '../../src/base/protocol.ts';
 import { SEND_BYTES_MAX } from '../../src/track/limits.ts';
+import { fixedPolicy } from '../helpers/fixed-policy.ts';
 import { PLAIN, SenderProbe, type Sent, trackAck } from '../helpers/track-sender.ts';
 
 const MS = MILLISECOND;
@@ -112,7 +113,7 @@ describe('a queue that does not drain', () => {
   });
 
   test('holds a bounded number of bytes: ordinary frames go before key frames', () => {
-    const probe = new SenderProbe({ repairCount: () => 0 }, 60_000 * MS);
+    const probe = new SenderProbe(fixedPolicy(0), 60_000 * MS);
     const { sender } = probe;
     const size = 8 * 1_048_576;
     sender.send(new Uint8Array(size), { ...PLAIN, keyFrame: true }, 0);

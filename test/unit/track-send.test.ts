@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { MILLISECOND } from '../../src/base/protocol.ts';
 import { type RepairFrame, SourceSymbolHeader, type SymbolFrame } from '../../src/wire/symbol.ts';
+import { fixedPolicy } from '../helpers/fixed-policy.ts';
 import { PLAIN, ROOM, SenderProbe, type Sent, trackAck } from '../helpers/track-sender.ts';
 
 const MS = MILLISECOND;
@@ -30,7 +31,7 @@ describe('what a caller may send', () => {
 
 describe('symbols', () => {
   test('are of equal size, fit with a REPAIR of the same block, and are numbered when they leave', () => {
-    const probe = new SenderProbe({ repairCount: () => 1 });
+    const probe = new SenderProbe(fixedPolicy(1));
     const { sender } = probe;
     sender.send(new Uint8Array(16_667), PLAIN, 0);
     expect(sender.nextSymbolId).toBe(0);
@@ -83,9 +84,7 @@ describe('symbols', () => {
   });
 
   test('of a large media frame are protected by interleaved blocks of at most 100', () => {
-    const probe = new SenderProbe({
-      repairCount: ({ symbols, blocks }) => (symbols <= 100 && blocks === 3 ? 2 : 0),
-    });
+    const probe = new SenderProbe(fixedPolicy(6));
     const { sender } = probe;
     sender.send(new Uint8Array(290 * 1_100), PLAIN, 0);
     const repairs = probe.writeAll(0).filter(({ repair }) => repair !== undefined);
@@ -196,7 +195,7 @@ describe('a lost symbol', () => {
   });
 
   test('waits a moment for repair in flight that may rebuild it, and no longer', () => {
-    const probe = new SenderProbe({ repairCount: () => 1 });
+    const probe = new SenderProbe(fixedPolicy(1));
     const { sender } = probe;
     sender.send(new Uint8Array(3_000), PLAIN, 0);
     const sent = probe.writeAll(0);
@@ -211,7 +210,7 @@ describe('a lost symbol', () => {
   });
 
   test('no longer waits for repair that is lost too', () => {
-    const probe = new SenderProbe({ repairCount: () => 1 });
+    const probe = new SenderProbe(fixedPolicy(1));
     const { sender } = probe;
     sender.send(new Uint8Array(3_000), PLAIN, 0);
     const sent = probe.writeAll(0);

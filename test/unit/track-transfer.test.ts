@@ -4,6 +4,7 @@ import { MILLISECOND } from '../../src/base/protocol.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import type { TrackSender } from '../../src/track/send.ts';
 import type { FrameCounts } from '../../src/track/types.ts';
+import { fixedPolicy } from '../helpers/fixed-policy.ts';
 import { mediaBytes, type Packet, TrackLink } from '../helpers/track-link.ts';
 
 const MS = MILLISECOND;
@@ -122,7 +123,7 @@ describe('loss', () => {
   test('is repaired by parity without a resend: the frame settles as recovered', () => {
     const link = new TrackLink({
       drop: (packet) => packet.number === 20,
-      policy: { repairCount: () => 1 },
+      policy: fixedPolicy(1),
     });
     const track = link.open();
     sendEvery(link, track, 33 * MS, 20, () => 16_667);
@@ -138,7 +139,7 @@ describe('loss', () => {
     const lost = new Set([40, 41, 42, 43, 44, 45]);
     const link = new TrackLink({
       drop: (packet) => lost.has(packet.number),
-      policy: { repairCount: () => 2 },
+      policy: fixedPolicy(6),
     });
     const track = link.open();
     const data = mediaBytes(340_000, 7);
@@ -153,7 +154,7 @@ describe('loss', () => {
     const link = new TrackLink({
       delayUs: 150 * MS,
       drop: (packet) => packet.number === 5,
-      policy: { repairCount: () => 1, coverFrames: () => 3 },
+      policy: fixedPolicy(0, 1, 2),
     });
     const track = link.open({ kind: 'audio', latencyUs: 100 * MS });
     sendEvery(link, track, 20 * MS, 20, () => 300);
@@ -208,7 +209,7 @@ describe('loss', () => {
       const link = new TrackLink({
         drop: () => random.unit() < 0.3,
         dropFeedback: () => random.unit() < 0.3,
-        policy: { repairCount: ({ symbols }) => Math.ceil(symbols * 0.3) },
+        policy: fixedPolicy(3),
       });
       const track = link.open({ latencyUs: 200 * MS });
       sendEvery(link, track, 33 * MS, 90, () => 8_000);
@@ -238,7 +239,7 @@ describe('TRACK_ACK', () => {
     const link = new TrackLink({
       drop: (packet) => packet.number > 1 && packet.number % 7 === 0,
       dropFeedback: () => random.unit() < 0.8,
-      policy: { repairCount: () => 4 },
+      policy: fixedPolicy(4),
     });
     const track = link.open({ latencyUs: 400 * MS });
     sendEvery(link, track, 33 * MS, 60, () => 12_000);
@@ -253,7 +254,7 @@ describe('TRACK_ACK', () => {
   test('spares the resends of symbols that parity rebuilt', () => {
     const link = new TrackLink({
       drop: (packet) => packet.number % 10 === 5,
-      policy: { repairCount: () => 3 },
+      policy: fixedPolicy(3),
     });
     const track = link.open();
     sendEvery(link, track, 33 * MS, 60, () => 16_667);

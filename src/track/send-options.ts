@@ -1,0 +1,55 @@
+/** What a sending track is made with, and what it tells its owner. */
+import type { Micros } from '../base/protocol.ts';
+import type { Activate } from '../wire/frame-source.ts';
+import type { TrackSender } from './send.ts';
+import type { FrameLayout } from './sent-frame.ts';
+import type { Outcome, PathView, RedundancyMode, RedundancyPolicy, RepairMaker, TrackKind } from './types.ts';
+
+/** What a sender tells its owner. Called synchronously; may call back into the sender. */
+export interface SenderEvents {
+  /** Exactly once per media frame, in bounded time. */
+  onSettled(sender: TrackSender, frameId: number, outcome: Outcome, now: Micros): void;
+  /** Symbols [first, first + count) belong to a media frame that was given up half sent: tell the receiver. */
+  onSkip(sender: TrackSender, first: number, count: number, deadlineUs: Micros): void;
+  /** After `end`: the last symbol has left (or expired), so the final ids are known. */
+  onDrained(sender: TrackSender): void;
+  /** After `end`: every media frame has settled. */
+  onEnded(sender: TrackSender): void;
+  /** The deadline may have changed. */
+  onTouched(sender: TrackSender): void;
+}
+
+export interface TrackSenderOptions {
+  readonly id: number;
+  readonly kind: TrackKind;
+  /** Recovery budget on top of the one-way delay, 1 ms..60 s. */
+  readonly latencyUs: Micros;
+  readonly sendOrder: number;
+  /** 1..255. */
+  readonly weight: number;
+  readonly activate: Activate;
+  readonly path: PathView;
+  readonly repair: RepairMaker;
+  readonly policy: RedundancyPolicy;
+  /** Default 'auto'. */
+  readonly redundancy?: RedundancyMode | undefined;
+  /** Media frames that may miss their deadline, 0..1; default 0.001. */
+  readonly target?: number | undefined;
+  readonly events: SenderEvents;
+  /** Scratch; one may serve all tracks. */
+  readonly layout?: FrameLayout;
+}
+
+/** More than three times the media is no redundancy any more. */
+const OVERHEAD_MAX = 3;
+
+/** @throws RangeError unless the overhead is 0..3 and the target above 0 and at most 1; TypeError for no mode at all. */
+export function checkRedundancy(mode: RedundancyMode, target: number): void {
+  if (!(target > 0 && target <= 1)) throw new RangeError(`target is above 0 and at most 1, not ${target}`);
+  if (mode === 'auto' || mode === 'off') return;
+  const overhead: unknown = typeof mode === 'object' && mode !== null ? mode.overhead : undefined;
+  if (typeof overhead !== 'number') throw new TypeError("redundancy is 'auto', 'off' or { overhead }");
+  if (!(overhead >= 0 && overhead <= OVERHEAD_MAX)) {
+    throw new RangeError(`overhead is 0 to ${OVERHEAD_MAX}, not ${overhead}`);
+  }
+}

@@ -18,6 +18,8 @@ const OBSERVE_INTERVAL_US: Micros = 10 * MILLISECOND;
 
 /** Larger media frames are split into blocks, each protected for itself (track/limits.ts). */
 const BLOCK_SYMBOLS = 100;
+/** A full packet, for the time that one takes. */
+const PACKET_BYTES = 1452;
 
 /** A media frame that waited for up to this share of its latency is no sign of a short budget, and so much more of one that is fully short. */
 const CALM_SHARE = 0.15;
@@ -135,7 +137,7 @@ export class Redundancy implements RedundancyPolicy, PacketObserver {
 
   onPacketSent(now: Micros, sizeBytes: number, bytesInFlight: number, isAppLimited: boolean): void {
     this.#now = now;
-    this.#times.packetUs = (sizeBytes * 8e6) / this.#controller.pacingRateBps;
+    this.#times.packetUs = (PACKET_BYTES * 8e6) / this.#controller.pacingRateBps;
     this.#controller.onPacketSent(now, sizeBytes, bytesInFlight, isAppLimited);
   }
 

@@ -1,4 +1,12 @@
-/** The public entry `millrace/sim`: a seeded network in virtual time. See docs/testing.md. */
+/** The public entry `millrace/sim`: a seeded network in virtual time, and experiments on it. See docs/testing.md. */
+export * from './lab/cell.ts';
+export * from './lab/frames.ts';
+export * from './lab/measure.ts';
+export * from './lab/millrace-transport.ts';
+export * from './lab/pair.ts';
+export * from './lab/transport.ts';
+export * from './lab/wire-meter.ts';
+export * from './lab/workload.ts';
 export * from './sim/capacity.ts';
 export * from './sim/checkers.ts';
 export * from './sim/cross-traffic.ts';

@@ -31,6 +31,7 @@ export interface PooledPhase {
   readonly freezes: Spread;
   readonly frozenMs: Spread;
   readonly gaps: Spread;
+  readonly gapMs: Spread;
   /** Medians of the seeds' quantiles. */
   readonly latencyCurveMs: readonly number[];
 }
@@ -102,6 +103,7 @@ function poolPhase(phases: readonly PhaseSummary[]): PooledPhase {
     freezes: spread((phase) => phase.freezes.count),
     frozenMs: spread((phase) => phase.freezes.totalMs),
     gaps: spread((phase) => phase.gaps.count),
+    gapMs: spread((phase) => phase.gaps.totalMs),
     latencyCurveMs: Array.from(
       { length: points },
       (_, i) => spread((phase) => phase.latencyCurveMs[i] ?? 0).median,
@@ -117,6 +119,7 @@ function faultsOf(cell: BenchCell, answers: readonly Answer[]): string[] {
     const { result } = answer;
     if (result === undefined) return;
     for (const fault of result.faults) faults.push(`seed ${seed}: ${fault}`);
+    if (result.ended !== undefined) faults.push(`seed ${seed}: gave up: ${result.ended}`);
     if (unaccountedBytes(result.wire) !== 0) faults.push(`seed ${seed}: bytes unaccounted for`);
     if (hasNaN(result)) faults.push(`seed ${seed}: a figure is not a number`);
   });

@@ -47,7 +47,7 @@ export function cellRows(cells: readonly PooledCell[], pathOf: (pooled: PooledCe
         spreadText(steady.maxMs),
         steady.decodableShare.map((share) => (share * 100).toFixed(1)).join(' / '),
         `${spreadText(steady.freezes)}, ${(steady.frozenMs.median / 1_000).toFixed(1)} s`,
-        spreadText(steady.gaps),
+        `${spreadText(steady.gaps)}, ${(steady.gapMs.median / 1_000).toFixed(1)} s`,
         spreadText(pooled.wireRatio, (value) => value.toFixed(3)),
         ...[parts.headers, parts.resend, parts.repair, parts.probe, parts.feedback].map((part) =>
           percent(part, 2),

@@ -7,6 +7,7 @@ import { commandHelp, MAIN_HELP } from './help.ts';
 import type { CliIo } from './io.ts';
 import { runReceive } from './receive.ts';
 import { runSend } from './send.ts';
+import { runSim } from './sim.ts';
 
 /** Runs one command to its end. Never throws: a failure is one line on stderr and its exit code. */
 export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
@@ -27,6 +28,8 @@ async function dispatch(argv: readonly string[], io: CliIo): Promise<number> {
       if (args.includes('--help') || args.includes('-h')) return print(io, commandHelp(command));
       await (command === 'send' ? runSend(args, io) : runReceive(args, io));
       return EXIT_OK;
+    case 'sim':
+      return print(io, runSim(args));
     case 'keygen':
       if (args.length > 0) throw new UsageError('keygen takes no arguments: write millrace keygen > key.txt');
       return print(io, generatePassphrase());

@@ -17,13 +17,14 @@ millrace carries live audio and video over UDP: name the latency you can live wi
 Usage:
   millrace send MEDIA... MILLRACE    send media to a listener, or to everybody who calls
   millrace receive MILLRACE MEDIA    receive media from a caller, or from the listener that is called
+  millrace sim                       what loss does to live video over TCP and over millrace, in virtual time
   millrace keygen                    make a strong passphrase
   millrace --version
 
 MEDIA     - (stdin, stdout)   udp://HOST:PORT   rtp://HOST:PORT   file:PATH   test:   each with #LABEL
 MILLRACE  millrace://HOST:PORT/RESOURCE?latency=120 calls, millrace://:PORT/RESOURCE listens
 
-'millrace send --help' and 'millrace receive --help' list the options.
+'millrace send --help', 'millrace receive --help' and 'millrace sim --help' list the options.
 Exit codes: 0 ok, 1 transport or I/O error, 2 wrong usage.`;
 
 const EXAMPLES: Record<Command, string> = {

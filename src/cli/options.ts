@@ -20,7 +20,7 @@ export function parseOptions(
   try {
     parsed = parseArgs({ args: [...args], options: config, allowPositionals: true, strict: true });
   } catch (error) {
-    throw new UsageError(explain(command, error as NodeJS.ErrnoException));
+    throw new UsageError(explainArguments(command, error as NodeJS.ErrnoException));
   }
   const options: CliOptions = {};
   for (const spec of specs) {
@@ -66,7 +66,8 @@ export function describeOptions(command: Command): string[] {
   return lines;
 }
 
-function explain(command: Command, error: NodeJS.ErrnoException): string {
+/** What `parseArgs` has to complain about, in one line that names the help. */
+export function explainArguments(command: string, error: NodeJS.ErrnoException): string {
   const message = error.message.split(/\.?\s*\n|\. /, 1)[0] as string;
   return `${message.replace(/\.$/, '')}: see millrace ${command} --help`;
 }

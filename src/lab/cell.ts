@@ -97,6 +97,8 @@ export interface CellResult {
   readonly figures: Readonly<Record<string, number>>;
   /** What does not add up, one sentence each; empty or something is wrong. */
   readonly faults: readonly string[];
+  /** Why the transport gave up before the end, what it did not deliver being lost; undefined when it did not. */
+  readonly ended: string | undefined;
   readonly traceHash: string;
   readonly eventCount: number;
 }
@@ -265,7 +267,7 @@ class CellRunner implements RunningCell {
         damaged,
       };
     });
-    const { faults, figures } = this.transport.report();
+    const { faults, ended, figures } = this.transport.report();
     const totalWire = { ...this.transport.wire };
     const wire = wireBytesSince(totalWire, this.#startupWire ?? totalWire);
     const mediaBytes = sources.reduce((sum, source) => sum + source.steady.mediaBytes, 0);
@@ -282,6 +284,7 @@ class CellRunner implements RunningCell {
       totalWire,
       figures,
       faults: [...faults, ...this.#faults(sources, totalWire)],
+      ended,
       traceHash: this.sim.traceHash,
       eventCount: this.sim.eventCount,
     };

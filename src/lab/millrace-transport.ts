@@ -8,7 +8,7 @@ import type { Network } from '../sim/network.ts';
 import type { Simulator } from '../sim/simulator.ts';
 import type { TrackSender } from '../track/send.ts';
 import { frameContent, type LabFrame } from './frames.ts';
-import { createPair, type End, joinPair, type PairOptions } from './pair.ts';
+import { createPair, type End, joinPair, listenTo, type PairOptions } from './pair.ts';
 import type { Transport, TransportEvents, TransportReport } from './transport.ts';
 import { type WireBytes, WireMeter } from './wire-meter.ts';
 import type { Source } from './workload.ts';
@@ -46,14 +46,12 @@ export class MillraceTransport implements Transport {
     joinPair(client, server, network);
     this.client = client;
     this.server = server;
-    client.onEvent = (event) => {
+    listenTo(client, (event) => {
       if (event.type === 'connected') this.#open();
-    };
-    const accept = server.onEvent;
-    server.onEvent = (event, now) => {
-      accept(event, now);
+    });
+    listenTo(server, (event) => {
       if (event.type === 'track-readable') this.#read(event.trackId);
-    };
+    });
     network.up.addTap((packet) => {
       if (packet.payload instanceof Uint8Array) this.#meter.onDatagram(packet.payload, packet.sizeBytes);
       return true;
@@ -119,9 +117,9 @@ export class MillraceTransport implements Transport {
     expect('probe', bytes.probe, counters.probeBytesSent + probes * UDP_IPV4_HEADER_BYTES);
     if (this.#meter.unreadable > 0) faults.push(`${this.#meter.unreadable} packets could not be read`);
     const { closing } = this.client.events.find((event) => event.type === 'closed') ?? {};
-    if (closing !== undefined) faults.push(`the connection closed: ${closing.reason}`);
     return {
       faults,
+      ended: closing === undefined ? undefined : (closing.error?.message ?? closing.reason),
       figures: {
         framesOnTime: sent.frames.onTime,
         framesRepaired: sent.frames.fec,

@@ -107,10 +107,17 @@ export function createPair(
 export function joinPair(client: End, server: End, network: Network): void {
   const open = connectHosts(client.host, server.host, network);
   let port = CLIENT_ADDRESS;
-  const before = client.onEvent;
-  client.onEvent = (event, now) => {
-    before(event, now);
+  listenTo(client, (event, now) => {
     if (event.type === 'path-wanted') client.connection.openedPath(open(++port), now);
+  });
+}
+
+/** Calls `listener` for every event of an end, after those that were added before. */
+export function listenTo(end: End, listener: (event: ConnectionEvent, now: Micros) => void): void {
+  const before = end.onEvent;
+  end.onEvent = (event, now) => {
+    before(event, now);
+    listener(event, now);
   };
 }
 

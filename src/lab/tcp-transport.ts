@@ -92,6 +92,7 @@ export class TcpTransport implements Transport {
     }
     return {
       faults,
+      ended: undefined,
       figures: {
         framesSkipped: this.#skipped,
         prefixBytes: FRAME_PREFIX_BYTES * (this.#offered.length - this.#skipped),

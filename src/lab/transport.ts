@@ -29,6 +29,8 @@ export interface Transport {
 export interface TransportReport {
   /** Where the transport's own counts and the wire disagree, one sentence each. */
   readonly faults: readonly string[];
+  /** Why the transport gave up before the end; undefined when it did not. */
+  readonly ended: string | undefined;
   /** Named figures, for people. Ratios 0..1, rates bits per second. */
   readonly figures: Readonly<Record<string, number>>;
 }

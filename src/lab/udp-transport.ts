@@ -71,6 +71,6 @@ export class UdpTransport implements Transport {
   }
 
   report(): TransportReport {
-    return { faults: [], figures: {} };
+    return { faults: [], ended: undefined, figures: {} };
   }
 }

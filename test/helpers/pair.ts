@@ -3,7 +3,13 @@
  * stand-in keys and TLS (no security, same flights), so a minute of media costs about a second.
  */
 import { MILLISECOND, type Micros } from '../../src/base/protocol.ts';
-import { createPair, type End, joinPair, type PairOptions as LabPairOptions } from '../../src/lab/pair.ts';
+import {
+  createPair,
+  type End,
+  joinPair,
+  type PairOptions as LabPairOptions,
+  listenTo,
+} from '../../src/lab/pair.ts';
 import type { LinkOptions } from '../../src/sim/link-options.ts';
 import type { NatSpec } from '../../src/sim/nat.ts';
 import { Network } from '../../src/sim/network.ts';
@@ -46,14 +52,12 @@ export function collectFrames(
   end: End,
 ): { readonly frame: ReceivedFrame; readonly atUs: Micros }[] {
   const frames: { frame: ReceivedFrame; atUs: Micros }[] = [];
-  const before = end.onEvent;
-  end.onEvent = (event, now) => {
-    before(event, now);
+  listenTo(end, (event) => {
     if (event.type !== 'track-readable') return;
     const receiver = end.connection.tracks.receiver(event.trackId);
     for (let frame = receiver?.poll(); frame !== undefined; frame = receiver?.poll()) {
       frames.push({ frame, atUs: pair.sim.now });
     }
-  };
+  });
   return frames;
 }

@@ -82,6 +82,11 @@ export class CryptoReceive {
     return 0;
   }
 
+  /** True if all of a frame has come before: the peer says it again. */
+  has(offset: number, end: number): boolean {
+    return this.#received.covers(offset, end);
+  }
+
   #grow(bytes: number): void {
     const grown = new Uint8Array(Math.min(HANDSHAKE_BYTES_MAX, Math.max(1024, 2 * bytes)));
     grown.set(this.#buffer);

@@ -21,6 +21,8 @@ const CONFIRMED: CloseFrame = { isApplication: false, errorCode: WireError.NO_ER
  * and to confirm again to a peer whose first three repetitions, after 1, 3 and 7, show that it has not heard.
  */
 const DRAIN_TIMEOUTS = 8;
+/** The idle timeout is at least so many probe timeouts. */
+const IDLE_TIMEOUTS_MIN = 3;
 
 export class Lifecycle {
   readonly #state: ConnectionState;
@@ -131,8 +133,10 @@ export class Lifecycle {
 
   /** Any authentic packet keeps the connection alive. */
   onAuthenticated(now: Micros): void {
-    const { idleTimeoutUs, timers, keys } = this.#state;
-    if (idleTimeoutUs > 0 && keys !== undefined) timers.set(Timer.IDLE, now + idleTimeoutUs);
+    const { idleTimeoutUs, timers, keys, recovery } = this.#state;
+    if (idleTimeoutUs === 0 || keys === undefined) return;
+    // RFC 9000 §10.1: never sooner than three probes could have been answered.
+    timers.set(Timer.IDLE, now + Math.max(idleTimeoutUs, IDLE_TIMEOUTS_MIN * recovery.probeTimeoutUs));
   }
 
   /** Ends the connection from this side. Later calls change nothing. */

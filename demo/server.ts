@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { setPriority, tmpdir } from 'node:os';
@@ -19,6 +19,7 @@ import type { MediaAddresses, SideName } from './network/network.ts';
 import { NETWORK_CHOICES, type NetworkChoice, openNetwork } from './network/open.ts';
 import { START_SETTINGS } from './network/settings.ts';
 import { createCertificate } from './server/certificate.ts';
+import { clipSide, streamClip } from './server/clip-stream.ts';
 import { Control } from './server/control.ts';
 import { mediaAddress, proxyUpgrade } from './server/media-proxy.ts';
 import { pageFor, prepareBundles } from './server/page-files.ts';
@@ -84,8 +85,11 @@ function readArgs() {
 }
 
 /** @throws Refusal in plain words when the port cannot be had. */
-async function serve(host: string | undefined, port: number): Promise<{ server: Server; url: string }> {
-  const onRequest = pageFor('demo');
+async function serve(
+  host: string | undefined,
+  port: number,
+  onRequest: RequestListener,
+): Promise<{ server: Server; url: string }> {
   const server =
     host === undefined ? createServer(onRequest) : createSecureServer(createCertificate(), onRequest);
   await new Promise<void>((resolve, reject) => {
@@ -138,8 +142,15 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => ending.abort());
   // The emulated network lives in this process.
   goFirst(process.pid);
-  const { server, url } = await serve(options.host, options.port);
   const folder = mkdtempSync(join(tmpdir(), 'millrace-demo-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const addresses = addressesIn(folder);
+  const page = pageFor('demo');
+  const { server, url } = await serve(options.host, options.port, (request, response) => {
+    const side = clipSide(request.url ?? '');
+    if (side === undefined) page(request, response);
+    else streamClip(addresses[side], response);
+  });
   const programs = new Programs(generatePassphrase());
   const controls = new WebSocketServer({ noServer: true, maxPayload: 65_536 });
   const sockets = (): void => {
@@ -150,7 +161,6 @@ async function main(): Promise<void> {
   // Programs first: that they end is no problem then.
   const cleanUp: (() => Promise<void> | void)[] = [sockets, () => programs.close()];
   try {
-    const addresses = addressesIn(folder);
     const parts = {
       settings: START_SETTINGS,
       programs,
@@ -181,7 +191,6 @@ async function main(): Promise<void> {
     await until(ending.signal, options.durationS);
   } finally {
     for (const clean of cleanUp) await clean();
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 

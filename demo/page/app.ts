@@ -8,10 +8,11 @@ import { openCamera } from './camera.ts';
 import { Charts } from './charts.ts';
 import { ControlLink } from './control-link.ts';
 import { Controls } from './controls.ts';
+import type { ClipPlayer } from './fallback.ts';
 import { SideHistory } from './history.ts';
 import type { FromWorker, SideAddresses, SideReport, ToWorker } from './messages.ts';
 import { pictureFrom, settingsFrom, sourceFrom, withSettings } from './query.ts';
-import { describe, type Moment, type SideMood } from './sentence.ts';
+import { describe, describeClip, type Moment, type SideMood } from './sentence.ts';
 import { SideView } from './side-view.ts';
 import { SoundOutput } from './sound.ts';
 
@@ -24,6 +25,24 @@ const MOOD_SECONDS = 5;
 /** What a button did is worth a sentence for so long. */
 const EVENT_MS = 7_000;
 
+const CLIP_REPORT_MS = 250;
+/** Of what a clip says nothing about. */
+const NO_REPORT: SideReport = {
+  framesDecoded: 0,
+  freezes: 0,
+  freezeMs: 0,
+  latencyMsP50: 0,
+  latencyMsP95: 0,
+  latencyMs: undefined,
+  firstPictureMs: undefined,
+  watchedMs: 0,
+  targetBps: 0,
+  encodedBytes: 0,
+  isBehind: false,
+  figures: {},
+  status: '',
+};
+
 declare global {
   /** For tests and the curious: the last report of each side. */
   var millraceDemo: Partial<Record<SideName, SideReport>>;
@@ -31,6 +50,9 @@ declare global {
 globalThis.millraceDemo = {};
 
 const query = new URLSearchParams(location.search);
+/** Only pages from this machine or by https have them, and not in every browser. */
+const hasCodecs = 'VideoEncoder' in globalThis && 'AudioEncoder' in globalThis;
+const isClip = !hasCodecs || sourceFrom(query) === 'clip';
 const element = (id: string): HTMLElement => document.getElementById(id) as HTMLElement;
 const address = (path: string): string =>
   new URL(path, location.href.replace(/^http/, 'ws').split('?')[0]).href;
@@ -66,6 +88,7 @@ class Page {
   readonly #sound: SoundOutput = new SoundOutput();
   #paths: Readonly<Record<SideName, PathCounters>> | undefined;
   #worker: Worker | undefined;
+  #hasStarted = false;
   #event: { kind: 'blackout' | 'rebind'; atMs: number } | undefined;
   #sentenceAtMs = Number.NEGATIVE_INFINITY;
   #problem = '';
@@ -110,7 +133,7 @@ class Page {
       query.set('source', source.value);
       this.#remember(query);
       // Another kind of player needs another page; the camera does not.
-      if (source.value === 'clip') location.reload();
+      if (source.value === 'clip' || isClip) location.reload();
       else void this.#useSource(source.value);
     });
     const listen = element('listen') as HTMLSelectElement;
@@ -170,9 +193,32 @@ class Page {
     }
   }
 
+  /** The same report from a clip, as far as a clip can tell. */
+  async #startClip(): Promise<void> {
+    const { ClipPlayer: Player } = (await import(new URL('fallback.js', location.href).href)) as {
+      ClipPlayer: typeof ClipPlayer;
+    };
+    (element('source') as HTMLSelectElement).value = 'clip';
+    const players = SIDES.map((name) => {
+      const video = document.querySelector(`video[data-side="${name}"]`) as HTMLVideoElement;
+      video.hidden = false;
+      (document.querySelector(`canvas[data-side="${name}"]`) as HTMLElement).hidden = true;
+      return [name, new Player(video, new URL(`clip/${name}`, location.href.split('?')[0]).href)] as const;
+    });
+    setInterval(() => {
+      const reports = players.map(([name, player]) => [name, { ...NO_REPORT, ...player.report() }]);
+      this.#report(Object.fromEntries(reports) as Readonly<Record<SideName, SideReport>>);
+    }, CLIP_REPORT_MS);
+  }
+
   /** Once: after an interruption the worker finds its programs again by itself. */
   #start(): void {
-    if (this.#worker !== undefined) return;
+    if (this.#hasStarted) return;
+    this.#hasStarted = true;
+    if (isClip) {
+      void this.#startClip();
+      return;
+    }
     this.#worker = startWorker(
       SIDES.map((name) => ({
         name,
@@ -211,7 +257,8 @@ class Page {
     this.#charts.add({ tcp, millrace });
     if (nowMs - this.#sentenceAtMs < SENTENCE_MS) return;
     this.#sentenceAtMs = nowMs;
-    element('sentence').textContent = describe(this.#moment(nowMs));
+    const moment = this.#moment(nowMs);
+    element('sentence').textContent = isClip ? describeClip(moment, hasCodecs) : describe(moment);
   }
 
   #moment(nowMs: number): Moment {

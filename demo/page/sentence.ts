@@ -44,6 +44,18 @@ export function describe(moment: Moment): string {
   return `${cause} ${tcpPart} ${repairs}: ${seconds(millrace.latencyMs)} behind${frozen(millrace.frozenRatio)} at ${rate(millrace.bitsPerSecond)}.`;
 }
 
+/** The same for a clip, which tells no latency. */
+export function describeClip({ settings, tcp, millrace }: Moment, hasCodecs: boolean): string {
+  const why = hasCodecs
+    ? 'A clip instead of live pictures.'
+    : 'This page has no WebCodecs (they need https or this machine itself, and a recent browser), so it shows a clip instead of live pictures.';
+  const share = ({ frozenRatio }: SideMood): string =>
+    frozenRatio < 0.005
+      ? 'plays without a break'
+      : `has stood still for ${percent(frozenRatio)} of the last seconds`;
+  return `${why} ${describePath(settings)} TCP ${share(tcp)}; millrace ${share(millrace)}.`;
+}
+
 function describeEvent(event: NonNullable<Moment['event']>, tcp: SideMood, millrace: SideMood): string {
   const now = (side: SideMood): string =>
     (side.latencyMs ?? 0) > 1_000 ? `still ${seconds(side.latencyMs ?? 0)} behind` : 'back at the live edge';

@@ -64,7 +64,7 @@ async function pixels(page: Page, side: string): Promise<string> {
   })()`);
 }
 
-describe.skipIf(!canRun)(NAME, () => {
+describe.skipIf(!canRun)(NAME, { timeout: 120_000 }, () => {
   let browser: Browser;
   /** Errors and warnings of the page's console; nothing may be there. */
   let complaints: string[];
@@ -72,7 +72,7 @@ describe.skipIf(!canRun)(NAME, () => {
   beforeAll(async () => {
     browser = await chromium.launch({
       executablePath: CHROMIUM,
-      args: ['--no-sandbox', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream'],
+      args: ['--no-sandbox', '--use-fake-ui-for-media-stream'],
     });
   });
   afterEach(endPrograms);
@@ -131,5 +131,21 @@ describe.skipIf(!canRun)(NAME, () => {
       return tcp.framesDecoded > 5 && millrace.framesDecoded > 5;
     });
     await third.close();
+  });
+
+  it('shows a clip where there is no WebCodecs, and the test picture where there is no camera', async () => {
+    const { url } = await startDemo('--network', 'model');
+    const page = await browser.newPage();
+    await page.addInitScript('delete globalThis.VideoEncoder');
+    await page.goto(`${url}?loss=0&rtt=40`);
+    await until(page, 'the clip on both sides', ({ tcp, millrace }) => {
+      return tcp.framesDecoded > 10 && millrace.framesDecoded > 10;
+    });
+    expect(await page.textContent('#sentence')).toContain('no WebCodecs');
+    await page.close();
+    const other = await open(`${url}?source=camera&loss=0&rtt=40&${SMALL}`);
+    await other.getByText('No camera was found: showing the test picture').waitFor();
+    await until(other, 'the test picture', ({ millrace }) => millrace.framesDecoded > 5);
+    await other.close();
   });
 });

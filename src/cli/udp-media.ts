@@ -85,7 +85,7 @@ export async function runUdpInput(
         }
       }
     });
-    socket.bind(uri.port, isMulticast(host) ? undefined : host, () => {
+    socket.bind(uri.port, bindAddress(host), () => {
       try {
         if (isMulticast(host)) socket.addMembership(host as string, parameters.iface);
         socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
@@ -187,6 +187,15 @@ export class UdpSender {
   close(): Promise<void> {
     return new Promise((done) => this.#socket.close(done));
   }
+}
+
+/**
+ * A socket that is bound to the group gets what is sent to that group. Bound to every address, Linux gives it what is sent
+ * to any group that anybody on this machine has joined. Windows binds to no group, and neither do scoped IPv6 ones.
+ */
+function bindAddress(host: string | undefined): string | undefined {
+  const isUnbindable = process.platform === 'win32' || isIPv6(host ?? '');
+  return isMulticast(host) && isUnbindable ? undefined : host;
 }
 
 function isMulticast(host: string | undefined): boolean {

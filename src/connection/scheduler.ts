@@ -20,6 +20,8 @@ interface Entry {
   readonly lane: Lane;
   deficitBytes: number;
   isActive: boolean;
+  /** The packet in which its frame did not fit although it was its turn; 0 = none. */
+  missedIn: number;
 }
 
 /** Active senders of one send order, in round-robin order. */
@@ -35,11 +37,13 @@ export class Scheduler {
   /** Descending by send order. */
   readonly #lanes: Lane[] = [];
 
+  #packet = 0;
+
   /** Tells that `sender` has data. Unknown senders are taken in. */
   readonly activate = (sender: Sender): void => {
     let entry = this.#entries.get(sender);
     if (entry === undefined) {
-      entry = { sender, lane: this.#lane(sender.sendOrder), deficitBytes: 0, isActive: false };
+      entry = { sender, lane: this.#lane(sender.sendOrder), deficitBytes: 0, isActive: false, missedIn: 0 };
       this.#entries.set(sender, entry);
     }
     if (entry.isActive) return;
@@ -69,11 +73,16 @@ export class Scheduler {
     return false;
   }
 
+  /** A new packet is about to be filled. */
+  beginPacket(): void {
+    this.#packet++;
+  }
+
   /** Writes one frame of whoever is next and fits. Returns bytes written; 0 = nothing, or nothing that fits. */
   writeFrame(writer: Writer, record: PacketRecord, now: Micros): number {
     let tries = 0;
     for (const lane of this.#lanes) {
-      // Whose frame does not fit keeps its turn for the next packet; the room left goes to those behind it.
+      // Whose frame does not fit keeps its turn for one more packet; the room left goes to those behind it.
       let behind = 0;
       while (behind < lane.active.length && tries < TRIES_PER_FRAME_MAX) {
         if (lane.at >= lane.active.length) lane.at = 0;
@@ -89,15 +98,24 @@ export class Scheduler {
           this.#charge(lane, entry, written, behind === 0);
           return written;
         }
-        behind++;
+        // What an empty packet did not take may never fit: it must not stand in the way of the others' turns.
+        if (behind === 0 && this.#hasMissedTwice(entry)) lane.at++;
+        else behind++;
       }
     }
     return 0;
   }
 
+  #hasMissedTwice(entry: Entry): boolean {
+    const isSecond = entry.missedIn !== 0 && entry.missedIn !== this.#packet;
+    entry.missedIn = isSecond ? 0 : this.#packet;
+    return isSecond;
+  }
+
   /** Whoever filled in for another pays all the same: its own turn is shorter, or passes, for it. */
   #charge(lane: Lane, entry: Entry, bytes: number, isItsTurn: boolean): void {
     entry.deficitBytes -= bytes;
+    entry.missedIn = 0;
     if (!isItsTurn) return;
     if (entry.deficitBytes > 0) return;
     entry.deficitBytes += QUANTUM_BYTES * entry.sender.weight;

@@ -210,6 +210,7 @@ export class Transmitter {
 
   #writeData(writer: Writer, now: Micros): void {
     const { scheduler, recovery } = this.#state;
+    scheduler.beginPacket();
     while (writer.room > 0) {
       if (scheduler.writeFrame(writer, recovery.record, now) === 0) break;
       this.#hasData = true;

@@ -1,22 +1,32 @@
 /**
- * Rows of the generator matrix without their payload, for the joint decoder's bookkeeping: it follows which missing
- * symbols a system determines before it touches a payload byte. Source: docs/wire-format.md §4.
+ * The generator matrix, without payload. Coefficient of source symbol j in repair symbol `row` of a block of k source
+ * symbols: the product over m != j, m < k of ((k + row) xor m) / (j xor m). It depends on nothing else, least of all on how
+ * many repair symbols there are.
+ * Source: docs/wire-format.md §4; the systematic Vandermonde matrix of Backblaze and klauspost in closed form.
  */
 import { divide, multiply } from './gf256.ts';
 
-/** `target ^= factor * source` over `length` elements of both, from their offsets on; no views are made. */
-export function addScaledRow(
-  target: Uint8Array,
-  targetAt: number,
-  source: Uint8Array,
-  sourceAt: number,
-  factor: number,
-  length: number,
-): void {
-  for (let i = 0; i < length; i++) {
-    const product = multiply(factor, source[sourceAt + i] as number);
-    target[targetAt + i] = (target[targetAt + i] as number) ^ product;
-  }
+/** Product over every m < k: common to a row. */
+function rowProduct(k: number, row: number): number {
+  let product = 1;
+  for (let m = 0; m < k; m++) product = multiply(product, (k + row) ^ m);
+  return product;
+}
+
+/** What the product of a row is divided by for source symbol `j`. */
+function divisor(k: number, row: number, j: number): number {
+  let product = (k + row) ^ j;
+  for (let m = 0; m < k; m++) if (m !== j) product = multiply(product, j ^ m);
+  return product;
+}
+
+/**
+ * One coefficient.
+ *
+ * @returns 1..255: no repair symbol ignores a source symbol. Cost: O(k).
+ */
+export function coefficient(k: number, row: number, j: number): number {
+  return divide(rowProduct(k, row), divisor(k, row, j));
 }
 
 /**
@@ -35,13 +45,6 @@ export function rowCoefficients(
   count: number,
   out: Uint8Array,
 ): void {
-  const point = k + row;
-  let numerator = 1;
-  for (let m = 0; m < k; m++) numerator = multiply(numerator, point ^ m);
-  for (let i = 0; i < count; i++) {
-    const j = positions[i] as number;
-    let denominator = point ^ j;
-    for (let m = 0; m < k; m++) if (m !== j) denominator = multiply(denominator, j ^ m);
-    out[i] = divide(numerator, denominator);
-  }
+  const product = rowProduct(k, row);
+  for (let i = 0; i < count; i++) out[i] = divide(product, divisor(k, row, positions[i] as number));
 }

@@ -1,7 +1,6 @@
 /**
- * Arithmetic in GF(2^8) = GF(2)[x] / (x^8 + x^4 + x^3 + x^2 + 1) and the generator matrix, as plainly as they can be
- * written: the reference that the kernel in wasm/ is held to.
- * Source: RFC 5510 §8.1 (the field); the systematic Vandermonde matrix of Backblaze and klauspost in closed form.
+ * Arithmetic in GF(2^8) = GF(2)[x] / (x^8 + x^4 + x^3 + x^2 + 1), as plainly as it can be written: the reference that the
+ * kernel in wasm/ is held to. Source: RFC 5510 §8.1.
  */
 
 /** Bits of the field's polynomial. */
@@ -33,20 +32,6 @@ export function divide(a: number, b: number): number {
   return EXP[(LOG[a] as number) + 255 - (LOG[b] as number)] as number;
 }
 
-/**
- * Coefficient of source symbol `j` in repair symbol `row` of a block of `k` source symbols: the product over m != j,
- * m < k of ((k + row) xor m) / (j xor m). It depends on nothing else, least of all on how many repair symbols there are.
- *
- * @returns 1..255: no repair symbol ignores a source symbol. Cost: O(k).
- */
-export function coefficient(k: number, row: number, j: number): number {
-  let product = 1;
-  for (let m = 0; m < k; m++) {
-    if (m !== j) product = divide(multiply(product, (k + row) ^ m), j ^ m);
-  }
-  return product;
-}
-
 /** Shape [256][256], rows made when first needed: the products of a factor with every byte. */
 const productRows: (Uint8Array | undefined)[] = new Array(256).fill(undefined);
 
@@ -68,5 +53,20 @@ export function addScaled(target: Uint8Array, source: Uint8Array, factor: number
   const products = productsOf(factor);
   for (let i = 0; i < source.length; i++) {
     target[i] = (target[i] as number) ^ (products[source[i] as number] as number);
+  }
+}
+
+/** `target ^= factor * source` over `length` elements of both, from their offsets on; no views are made. */
+export function addScaledRow(
+  target: Uint8Array,
+  targetAt: number,
+  source: Uint8Array,
+  sourceAt: number,
+  factor: number,
+  length: number,
+): void {
+  for (let i = 0; i < length; i++) {
+    const product = multiply(factor, source[sourceAt + i] as number);
+    target[targetAt + i] = (target[targetAt + i] as number) ^ product;
   }
 }

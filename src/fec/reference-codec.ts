@@ -5,7 +5,8 @@
  */
 import { checkDecode, checkEncode, checkSolve, RowFilter } from './arguments.ts';
 import type { ErasureCodec, RepairEquations } from './codec.ts';
-import { addScaled, coefficient } from './gf256.ts';
+import { coefficient } from './coefficients.ts';
+import { addScaled } from './gf256.ts';
 import { LinearSystem } from './joint.ts';
 
 /** An equation kept by the system: repair symbol `index` of a block. */

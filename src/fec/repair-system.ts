@@ -5,8 +5,7 @@
  * worth touching payload bytes. Source: Gauss-Jordan elimination, done one row at a time.
  */
 import { UNKNOWNS_MAX } from './codec.ts';
-import { addScaledRow } from './coefficients.ts';
-import { divide, multiply } from './gf256.ts';
+import { addScaledRow, divide, multiply } from './gf256.ts';
 import type { LiveBlock } from './live-block.ts';
 
 export class RepairSystem {

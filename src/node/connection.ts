@@ -139,7 +139,7 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
 
   /** As `getStats`, at once. */
   stats(): ConnectionStats {
-    return collectStats(this.#core, nowUs(), this.#parts.strayDatagrams?.() ?? 0);
+    return collectStats(this.#core, this.#tracks, this.#parts.strayDatagrams?.() ?? 0);
   }
 
   /**

@@ -3,7 +3,7 @@ import type { Connection as Core } from '../connection/connection.ts';
 import type { ReceiveStream } from '../stream/receive.ts';
 import type { TrackReceiver } from '../track/receive.ts';
 import { RecordDecoder } from '../track/record.ts';
-import type { ReceiveStatistics, TrackKind } from '../track/types.ts';
+import type { FrameCounts, ReceiveStatistics, TrackKind } from '../track/types.ts';
 import { type Deferred, deferred } from './deferred.ts';
 
 /** One received media frame. */
@@ -44,6 +44,8 @@ export class IncomingTrack extends EventTarget implements AsyncIterable<Frame> {
   readonly #wake: () => void;
   readonly #receiver: TrackReceiver | undefined;
   readonly #stream: ReceiveStream | undefined;
+  /** Where media frames of a reliable track are counted. */
+  readonly #reliable: FrameCounts | undefined;
   readonly #decoder: RecordDecoder = new RecordDecoder();
   readonly #decoded: Frame[] = [];
   #decodedBytes = 0;
@@ -60,7 +62,7 @@ export class IncomingTrack extends EventTarget implements AsyncIterable<Frame> {
     core: Core,
     wake: () => void,
     part: TrackReceiver | ReceiveStream,
-    isReliable: boolean,
+    reliable: FrameCounts | undefined,
   ) {
     super();
     this.id = id;
@@ -69,8 +71,9 @@ export class IncomingTrack extends EventTarget implements AsyncIterable<Frame> {
     this.metadata = description.metadata;
     this.#core = core;
     this.#wake = wake;
-    this.#receiver = isReliable ? undefined : (part as TrackReceiver);
-    this.#stream = isReliable ? (part as ReceiveStream) : undefined;
+    this.#reliable = reliable;
+    this.#receiver = reliable === undefined ? (part as TrackReceiver) : undefined;
+    this.#stream = reliable === undefined ? undefined : (part as ReceiveStream);
   }
 
   /** Counters of this track; undefined for a reliable one. */
@@ -106,6 +109,8 @@ export class IncomingTrack extends EventTarget implements AsyncIterable<Frame> {
       const error = this.#decoder.push(bytes, (record) => {
         const { data, timestampUs, durationUs, keyFrame, discardable } = record;
         const frameId = this.#nextFrameId++;
+        (this.#reliable as FrameCounts).sent++;
+        (this.#reliable as FrameCounts).onTime++;
         this.#decodedBytes += data.length;
         this.#decoded.push({
           data,

@@ -6,7 +6,7 @@ import type { LadderPath } from '../rate/ladder.ts';
 import type { SendStream } from '../stream/send.ts';
 import { encodeRecordHeader } from '../track/record.ts';
 import type { TrackSender } from '../track/send.ts';
-import type { MediaFrameOptions, SendStatistics } from '../track/types.ts';
+import type { FrameCounts, MediaFrameOptions, SendStatistics } from '../track/types.ts';
 import { type Deferred, deferred } from './deferred.ts';
 import { nowUs } from './driver.ts';
 
@@ -71,6 +71,8 @@ const RELIABLE_HIGH_WATER_BYTES = 4_194_304;
 /** What both kinds of outgoing track need of their connection. */
 export interface TrackHost {
   readonly core: Core;
+  /** Media frames of reliable tracks, which the core sees as bytes of streams only. */
+  readonly reliableSent: FrameCounts;
   wake(): void;
 }
 
@@ -199,6 +201,7 @@ export class OutgoingTrack extends EventTarget {
   #sendRecord(data: Uint8Array, media: MediaFrameOptions): SentFrame {
     const header = encodeRecordHeader(data.length, media);
     const frame = new SentFrame(this.#nextFrameId++);
+    this.#host.reliableSent.sent++;
     this.#queuedEnd += header.length + data.length;
     this.#unacked.push({ end: this.#queuedEnd, frame });
     this.#write(header);
@@ -247,6 +250,7 @@ export class OutgoingTrack extends EventTarget {
     const stream = this.#stream as SendStream;
     while (this.#unacked.length > 0 && (this.#unacked[0] as { end: number }).end <= stream.ackedOffset) {
       (this.#unacked.shift() as { frame: SentFrame }).frame.settle('acknowledged');
+      this.#host.reliableSent.onTime++;
     }
     this.#flushBacklog();
     if (this.queuedBytes < RELIABLE_HIGH_WATER_BYTES / 2) this.#release();
@@ -281,6 +285,7 @@ export class OutgoingTrack extends EventTarget {
     for (const frame of this.#frames.values()) frame.settle('dropped');
     this.#frames.clear();
     for (const { frame } of this.#unacked) frame.settle('dropped');
+    this.#host.reliableSent.lost += this.#unacked.length;
     this.#unacked.length = 0;
     this.#backlog.length = 0;
     this.#release();

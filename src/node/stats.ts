@@ -1,5 +1,4 @@
 /** Statistics of a connection in the public units: milliseconds, bytes, bits per second. Source: docs/statistics.md. */
-import type { Micros } from '../base/protocol.ts';
 import type { Connection as Core } from '../connection/connection.ts';
 import type { Rejections } from '../connection/stats.ts';
 import type { FrameCounts } from '../track/types.ts';
@@ -49,12 +48,30 @@ export interface ConnectionStats {
   readonly state: string;
 }
 
+/** Media frames of reliable tracks, which are counted where they are cut from streams. */
+export interface ReliableFrames {
+  readonly reliableSent: Readonly<FrameCounts>;
+  readonly reliableReceived: Readonly<FrameCounts>;
+}
+
+function sumOf(live: Readonly<FrameCounts>, reliable: Readonly<FrameCounts>): FrameCounts {
+  const { sent, onTime, fec, resent, late, lost } = live;
+  return {
+    sent: sent + reliable.sent,
+    onTime: onTime + reliable.onTime,
+    fec,
+    resent,
+    late,
+    lost: lost + reliable.lost,
+  };
+}
+
 /**
  * Reads every counter. Cost: proportional to the number of tracks.
  *
  * @param strays Datagrams on this connection's own sockets that belong to no connection.
  */
-export function collectStats(core: Core, _now: Micros, strays: number): ConnectionStats {
+export function collectStats(core: Core, reliable: ReliableFrames, strays: number): ConnectionStats {
   const { rtt, recovery, controller, counters, path, tracks, streams } = core.state;
   const sent = tracks.sendTotals();
   const received = tracks.receiveTotals();
@@ -90,8 +107,8 @@ export function collectStats(core: Core, _now: Micros, strays: number): Connecti
     packetsReceived: counters.packetsReceived,
     packetsLost: statistics.lost,
     spuriousLosses: statistics.spurious,
-    framesSent: { ...sent.frames },
-    framesReceived: { ...received.frames },
+    framesSent: sumOf(sent.frames, reliable.reliableSent),
+    framesReceived: sumOf(received.frames, reliable.reliableReceived),
     rejected: {
       ...counters.rejected,
       unknownConnection: strays,

@@ -4,7 +4,14 @@ import { MILLISECOND } from '../base/protocol.ts';
 import type { Connection as Core } from '../connection/connection.ts';
 import type { ConnectionEvent } from '../connection/events.ts';
 import type { LiveTrackOptions } from '../track/set-options.ts';
-import type { Announcement, Delivery, Order, TrackKind } from '../track/types.ts';
+import {
+  type Announcement,
+  type Delivery,
+  type FrameCounts,
+  frameCounts,
+  type Order,
+  type TrackKind,
+} from '../track/types.ts';
 import { encodeText } from '../wire/control.ts';
 import { AsyncQueue } from './deferred.ts';
 import { inRange } from './in-range.ts';
@@ -36,6 +43,9 @@ const DEFAULT_SEND_ORDER: Readonly<Record<TrackKind, number>> = { audio: 10, dat
 export class Tracks {
   /** Announced by the peer, in order. */
   readonly incoming: AsyncQueue<IncomingTrack> = new AsyncQueue<IncomingTrack>();
+  /** Media frames of reliable tracks: they have no deadline, so that what has arrived was on time. */
+  readonly reliableSent: FrameCounts = frameCounts();
+  readonly reliableReceived: FrameCounts = frameCounts();
   readonly #core: Core;
   readonly #latency: number;
   readonly #wake: () => void;
@@ -53,7 +63,7 @@ export class Tracks {
     this.#core = core;
     this.#wake = wake;
     this.#latency = latency;
-    this.#host = { core, wake };
+    this.#host = { core, wake, reliableSent: this.reliableSent };
   }
 
   /** See `Connection.createTrack`. */
@@ -192,7 +202,7 @@ export class Tracks {
       this.#core,
       this.#wake,
       part,
-      announcement.isReliable,
+      announcement.isReliable ? this.reliableReceived : undefined,
     );
     this.#incoming.set(trackId, track);
     if (announcement.isReliable) this.#incomingByStream.set(announcement.streamId, track);

@@ -170,6 +170,88 @@ describe('input', () => {
     await input;
   });
 
+  test('RTP passes unchanged, marker bit and all; packets of one picture have one time', async () => {
+    const port = 20_000 + ((process.pid + 7) % 20_000);
+    const control = new AbortController();
+    const units: MediaUnit[] = [];
+    const input = runInput(
+      parseMediaUri(`rtp://127.0.0.1:${port}?clock=90000`),
+      context({ signal: control.signal }),
+      (unit) => void units.push(unit),
+    );
+    const output = await openOutput(parseMediaUri(`rtp://127.0.0.1:${port}`), {
+      framing: undefined,
+      stdout: new PassThrough(),
+      note: () => {},
+    });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    // Four pictures of three packets, the last of each with the marker bit (RFC 3550 §5.1).
+    const packets = Array.from({ length: 12 }, (_, i) => {
+      const packet = Buffer.alloc(100 + i, i);
+      packet[0] = 0x80;
+      packet[1] = 96 | (i % 3 === 2 ? 0x80 : 0);
+      packet.writeUInt16BE(65_530 + i > 65_535 ? i - 6 : 65_530 + i, 2);
+      packet.writeUInt32BE(Math.floor(i / 3) * 3000, 4);
+      packet.writeUInt32BE(77, 8);
+      return packet;
+    });
+    for (const packet of packets) await output.write(outgoing(packet));
+    await expect.poll(() => units.length, { timeout: 2000 }).toBe(12);
+    expect(units.map(({ data }) => Buffer.from(data))).toEqual(packets);
+    expect(units.map(({ timestampUs }) => timestampUs)).toEqual(
+      packets.map((_, i) => Math.round(Math.floor(i / 3) * (1e6 / 30))),
+    );
+    await output.finish(true);
+    control.abort();
+    await input;
+  });
+
+  test('multicast reaches every member of the group on the interface that is named, and nobody else', async () => {
+    const port = 20_000 + ((process.pid + 13) % 20_000);
+    const control = new AbortController();
+    const received: MediaUnit[][] = [[], [], []];
+    const groups = ['239.255.77.1', '239.255.77.1', '239.255.77.2'];
+    const inputs = groups.map((group, i) =>
+      runInput(
+        parseMediaUri(`udp://${group}:${port}?iface=127.0.0.1`),
+        context({ signal: control.signal }),
+        (unit) => void received[i]?.push(unit),
+      ),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const output = await openOutput(parseMediaUri(`udp://239.255.77.1:${port}?iface=127.0.0.1&ttl=1`), {
+      framing: undefined,
+      stdout: new PassThrough(),
+      note: () => {},
+    });
+    for (let i = 0; i < 10; i++) await output.write(outgoing(Buffer.alloc(50 + i, i)));
+    for (const units of received.slice(0, 2))
+      await expect.poll(() => units.length, { timeout: 2000 }).toBe(10);
+    expect(received[0]?.map(({ data }) => data.length)).toEqual(Array.from({ length: 10 }, (_, i) => 50 + i));
+    expect(received[2]).toEqual([]);
+    await output.finish(true);
+    control.abort();
+    await Promise.all(inputs);
+  });
+
+  test('a picture of MPEG-TS goes out in datagrams of seven packets', async () => {
+    const port = 20_000 + ((process.pid + 17) % 20_000);
+    const control = new AbortController();
+    const units: MediaUnit[] = [];
+    const uri = parseMediaUri(`udp://127.0.0.1:${port}`);
+    const input = runInput(uri, context({ signal: control.signal }), (unit) => void units.push(unit));
+    const output = await openOutput(uri, { framing: undefined, stdout: new PassThrough(), note: () => {} });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const picture = readFileSync(clip).subarray(0, 188 * 400);
+    await output.write(outgoing(picture));
+    await expect.poll(() => units.length, { timeout: 2000 }).toBe(58);
+    expect(units.map(({ data }) => data.length)).toEqual([...new Array<number>(57).fill(1316), 188]);
+    expect(Buffer.concat(units.map(({ data }) => data)).equals(picture)).toBe(true);
+    await output.finish(true);
+    control.abort();
+    await input;
+  });
+
   test('a udp port that is taken is an error that says so', async () => {
     const socket = createSocket('udp4');
     await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));

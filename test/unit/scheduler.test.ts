@@ -43,6 +43,7 @@ function fill(scheduler: Scheduler, count: number, room: number): number {
   let used = 0;
   for (let i = 0; i < count && scheduler.hasData(0); i++) {
     const writer = new Writer().reset(new Uint8Array(room));
+    scheduler.beginPacket();
     while (writer.room > 0 && scheduler.writeFrame(writer, NO_RECORD, 0) > 0);
     if (writer.at > 0) used++;
   }
@@ -98,6 +99,26 @@ describe('the scheduler', () => {
     scheduler.activate(high);
     expect(fill(scheduler, 1, 1171)).toBe(1);
     expect([high.frames, low.frames]).toEqual([2, 0]);
+  });
+
+  test('a sender whose frame fits no packet costs the others neither their turns nor their shares', () => {
+    const scheduler = new Scheduler();
+    const stuck = new Source(0, 255, 5000);
+    const [first, second] = [new Source(0, 1, 1000), new Source(0, 3, 1000)];
+    for (const source of [stuck, first, second]) scheduler.activate(source);
+    expect(fill(scheduler, 4000, 1171)).toBe(4000);
+    expect(stuck.sentBytes).toBe(0);
+    expect(first.sentBytes / (first.sentBytes + second.sentBytes)).toBeCloseTo(0.25, 2);
+  });
+
+  test('a sender whose frame did not fit behind others begins the next packet', () => {
+    const scheduler = new Scheduler();
+    const [small, large] = [new Source(0, 1, 200), new Source(0, 1, 1100)];
+    scheduler.activate(small);
+    scheduler.activate(large);
+    // 5 x 200: the sixth, and the large frame, do not fit; then the large one has its packet.
+    fill(scheduler, 2, 1171);
+    expect(large.sentBytes).toBe(1100);
   });
 
   test('two thousand senders that come and go all get their turn', () => {

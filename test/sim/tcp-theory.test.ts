@@ -4,7 +4,8 @@
  *
  * Where the formulas do not hold: above about 5 % loss the window is under five segments, and a recovery takes as long
  * as the growth between two of them. Neither formula counts that time, lost retransmissions, the floor of two segments
- * or timeouts. There only the Monte Carlo, which does, is compared.
+ * or timeouts. There only the Monte Carlo, which does, is compared. Linux's CUBIC, which the model is, counts whole
+ * segments and so falls below its formula earlier, from 5 % on; what a kernel did is compared as well.
  */
 import { describe, expect, it } from 'vitest';
 import { SECOND } from '../../src/base/protocol.ts';
@@ -67,9 +68,12 @@ describe('throughput under random loss (seed 1)', () => {
     expect(Math.abs(measure('reno', p, rttMs) / renoBps(p, rttMs) - 1)).toBeLessThan(0.25);
   });
 
-  it.each(CELLS)('CUBIC follows its response function within 25 %% at RTT %i ms and loss %f', (rttMs, p) => {
-    expect(Math.abs(measure('cubic', p, rttMs) / cubicBps(p, rttMs) - 1)).toBeLessThan(0.25);
-  });
+  it.each(CELLS.filter(([, p]) => p < 0.05))(
+    'CUBIC follows its response function within 25 %% at RTT %i ms and loss %f',
+    (rttMs, p) => {
+      expect(Math.abs(measure('cubic', p, rttMs) / cubicBps(p, rttMs) - 1)).toBeLessThan(0.25);
+    },
+  );
 
   it.each(MONTE_CARLO)(
     'CUBIC follows the Monte Carlo within 25 %% at RTT %i ms and loss %f',

@@ -35,6 +35,8 @@ export interface CongestionController {
   onAcked(window: CongestionWindow, data: AckedData): void;
   /** Loss: sets the threshold. The window itself follows by proportional rate reduction, or by a timeout. */
   onCongestion(window: CongestionWindow): void;
+  /** A timeout, after `onCongestion` if that was due: the path may be another than the one known so far. */
+  onTimeout(): void;
   /** The last reduction was a mistake; the sender has restored the window. */
   onUndo(): void;
   /** The sender had nothing to send since `idleUs`. */

@@ -9,6 +9,8 @@ export class FixedWindow implements CongestionController {
 
   onCongestion(): void {}
 
+  onTimeout(): void {}
+
   onUndo(): void {}
 
   onIdle(): void {}

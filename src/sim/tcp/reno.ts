@@ -32,6 +32,8 @@ export class Reno implements CongestionController {
     window.slowStartThreshold = Math.max(window.congestionWindow * DECREASE, WINDOW_MIN);
   }
 
+  onTimeout(): void {}
+
   onUndo(): void {}
 
   onIdle(): void {}

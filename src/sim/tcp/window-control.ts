@@ -76,9 +76,11 @@ export class WindowControl {
 
   /** A timeout: counts as congestion when `isNew`; then the window is what is in the network and one more. */
   onTimeout(isNew: boolean, board: Scoreboard): void {
-    if (!isNew) return;
-    this.#undo.begin(this.window, board.una, board.retransmittedCount > 0);
-    this.#congestion.onCongestion(this.window);
+    if (isNew) {
+      this.#undo.begin(this.window, board.una, board.retransmittedCount > 0);
+      this.#congestion.onCongestion(this.window);
+    }
+    this.#congestion.onTimeout();
   }
 
   collapse(pipe: number): void {

@@ -25,7 +25,7 @@ export interface WireBytes {
   resend: number;
   /** REPAIR frames, with their headers. */
   repair: number;
-  /** Datagrams that only prove a size or a capacity. */
+  /** Datagrams that only prove a size, a path or a capacity. */
   probe: number;
   /** ACK and TRACK_ACK frames, and whole datagrams without media. */
   feedback: number;
@@ -85,6 +85,7 @@ export class WireMeter {
   #padding = 0;
   #hasMedia = false;
   #hasControl = false;
+  #hasPathFrame = false;
 
   /** Counts a datagram of plain UDP: one fragment of a frame behind `headerBytes` of its own. */
   onUdp(sizeBytes: number, headerBytes: number): void {
@@ -141,17 +142,18 @@ export class WireMeter {
     this.#padding = 0;
     this.#hasMedia = false;
     this.#hasControl = false;
+    this.#hasPathFrame = false;
     const reader = this.#reader.reset(datagram, header.payloadStart, header.end - TAG_BYTES);
     while (reader.remaining > 0) {
       if (this.#onFrame(reader)) continue;
       this.unreadable++;
       break;
     }
-    const isSilent = !this.#hasControl && this.#feedback === 0;
+    const isSizeProbe = !this.#hasControl && this.#padding >= PROBE_BYTES_MIN;
     if (this.#hasMedia) {
       bytes.feedback += this.#feedback;
       bytes.headers += packetBytes - this.#data - this.#feedback;
-    } else if (isSilent && isAlone && this.#padding >= PROBE_BYTES_MIN) {
+    } else if (isAlone && this.#feedback === 0 && (isSizeProbe || this.#hasPathFrame)) {
       this.probes++;
       bytes.probe += packetBytes;
     } else bytes.feedback += packetBytes;
@@ -211,6 +213,7 @@ export class WireMeter {
     switch (type) {
       case FrameType.PATH_CHALLENGE:
       case FrameType.PATH_RESPONSE:
+        this.#hasPathFrame = true;
         reader.take(8);
         return !reader.failed;
       case FrameType.DATAGRAM_SIZE:

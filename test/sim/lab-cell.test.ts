@@ -75,6 +75,13 @@ describe('a cell', () => {
     expect(result.sources[1]?.steady.delivered).toBe(75);
   });
 
+  it('tells what a millrace connection says to prove a path from what it says of media (seed 1)', () => {
+    const steps = [{ atMs: 1_000, do: 'blackout', link: 'both', durationMs: 1_500 }] as const;
+    const { result } = runCell(specOf('millrace', 0, { steps }));
+    expect(result.faults).toEqual([]);
+    expect(result.totalWire.probe).toBeGreaterThan(3_000);
+  });
+
   it('counts every frame as lost when no connection comes about (seed 1)', () => {
     const network = symmetric({ delayMs: 30, loss: { kind: 'iid', ratio: 1 } });
     const { result } = runCell(specOf('millrace', 1, { network, durationMs: 1_000 }));

@@ -9,6 +9,7 @@ export type { CloseInfo, Connection } from './node/connection.ts';
 export type { CallerCredentials, Credentials, Pem } from './node/credentials.ts';
 export type { DatagramOptions, Datagrams, SentDatagram } from './node/datagrams.ts';
 export type { FaultOptions } from './node/faults.ts';
+export type { FrameExplanation, RedundancyPlan } from './node/frame-explanation.ts';
 export type { Frame, IncomingTrack } from './node/incoming-track.ts';
 export {
   createLadder,
@@ -37,7 +38,9 @@ export type {
   Delivery,
   FrameCounts,
   Order,
+  Outcome,
   ReceiveStatistics,
+  RedundancyMode,
   SendStatistics,
   TrackKind,
 } from './track/types.ts';

@@ -9,6 +9,7 @@ import type { Closing, ConnectionEvent } from '../connection/events.ts';
 import { Datagrams } from './datagrams.ts';
 import { type Deferred, deferred } from './deferred.ts';
 import { type ConnectionHandler, nowUs } from './driver.ts';
+import type { FrameExplanation } from './frame-explanation.ts';
 import type { IncomingTrack } from './incoming-track.ts';
 import { noteRate } from './known-rates.ts';
 import type { OutgoingTrack } from './outgoing-track.ts';
@@ -130,6 +131,14 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
   async createUnidirectionalStream(options: StreamOptions = {}): Promise<WritableStream<Uint8Array>> {
     this.#assertOpen();
     return this.#streams.createUnidirectional(options);
+  }
+
+  /**
+   * Why a media frame made it or missed: when it left, what was lost, resent and repaired. The last 1024 of each live
+   * track are remembered. `track` is needed where several tracks send.
+   */
+  explain(frameId: number, track?: OutgoingTrack): FrameExplanation | undefined {
+    return this.#tracks.explain(frameId, track);
   }
 
   /** Counters and estimates, as of now. */

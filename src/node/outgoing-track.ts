@@ -6,9 +6,10 @@ import type { LadderPath } from '../rate/ladder.ts';
 import type { SendStream } from '../stream/send.ts';
 import { encodeRecordHeader } from '../track/record.ts';
 import type { TrackSender } from '../track/send.ts';
-import type { FrameCounts, MediaFrameOptions, SendStatistics } from '../track/types.ts';
+import type { FrameCounts, MediaFrameOptions, RedundancyMode, SendStatistics } from '../track/types.ts';
 import { type Deferred, deferred } from './deferred.ts';
 import { nowUs } from './driver.ts';
+import { explainFrame, type FrameExplanation, planOf, type RedundancyPlan } from './frame-explanation.ts';
 
 /** What is said of one media frame. */
 export interface FrameOptions {
@@ -216,6 +217,40 @@ export class OutgoingTrack extends EventTarget {
     if (taken === bytes.length) return;
     this.#backlog.push(copyBytes(bytes, taken));
     this.#backlogBytes += bytes.length - taken;
+  }
+
+  /**
+   * How much redundancy the media frames to come get: planned for {@link target}, none but resends, or a fixed share of
+   * the media. A reliable track has none.
+   *
+   * @throws TypeError, RangeError when set to anything else, or an overhead outside 0..3.
+   */
+  get redundancy(): RedundancyMode {
+    return this.#sender?.redundancy ?? 'off';
+  }
+
+  set redundancy(mode: RedundancyMode) {
+    this.#sender?.configure(mode, this.#sender.target);
+  }
+
+  /** Media frames that may miss their deadline, above 0, at most 1. @throws RangeError when set to anything else. */
+  get target(): number {
+    return this.#sender?.target ?? 1;
+  }
+
+  set target(ratio: number) {
+    this.#sender?.configure(this.#sender.redundancy, ratio);
+  }
+
+  /** What the newest media frame was given, and why; undefined for a reliable track. */
+  get redundancyPlan(): RedundancyPlan | undefined {
+    return this.#sender === undefined ? undefined : planOf(this.#sender.plan);
+  }
+
+  /** What became of one of the last 1024 media frames; undefined for an older one, and on a reliable track. */
+  explain(frameId: number): FrameExplanation | undefined {
+    const report = this.#sender?.explain(frameId);
+    return report === undefined ? undefined : explainFrame(report);
   }
 
   /** No more media frames. Fulfilled when every one has settled (reliable: is acknowledged). */

@@ -13,6 +13,13 @@ export interface ConnectionStats {
   readonly lossRatio: number;
   /** Mean run of lost packets, recent. */
   readonly burstMean: number;
+  /** What the redundancy planner takes the path to lose, and in runs of what length; exactly 0 and 1 on a clean path. */
+  readonly plannedLossRatio: number;
+  readonly plannedBurstMean: number;
+  /** How much likelier than usual a packet is lost right behind a lost one, -1..1; 0: losses are independent. */
+  readonly lossCorrelation: number;
+  /** Packets lost while a queue stood: they never raise redundancy. */
+  readonly congestionLosses: number;
   /** What all senders together may put on the wire now. */
   readonly targetBps: number;
   readonly pacingBps: number;
@@ -76,6 +83,7 @@ export function collectStats(core: Core, reliable: ReliableFrames, strays: numbe
   const sent = tracks.sendTotals();
   const received = tracks.receiveTotals();
   const { statistics } = recovery;
+  const { model } = core.state.redundancy;
   const stream = streams.counters;
   const streamBytes = stream.sentBytes + stream.resentBytes;
   const named = sent.mediaBytes + sent.resendBytes + sent.repairBytes + streamBytes;
@@ -86,6 +94,10 @@ export function collectStats(core: Core, reliable: ReliableFrames, strays: numbe
     minRttMs: rtt.hasSample ? rtt.minUs / 1000 : 0,
     lossRatio: statistics.lossRatio,
     burstMean: statistics.burstMean,
+    plannedLossRatio: model.lossRatio,
+    plannedBurstMean: model.burstMean,
+    lossCorrelation: model.correlation,
+    congestionLosses: model.congestionCount,
     targetBps: controller.targetRateBps,
     pacingBps: controller.pacingRateBps,
     queueDelayMs: controller.queueDelayUs / 1000,

@@ -10,10 +10,12 @@ import {
   type FrameCounts,
   frameCounts,
   type Order,
+  type RedundancyMode,
   type TrackKind,
 } from '../track/types.ts';
 import { encodeText } from '../wire/control.ts';
 import { AsyncQueue } from './deferred.ts';
+import type { FrameExplanation } from './frame-explanation.ts';
 import { inRange } from './in-range.ts';
 import { IncomingTrack } from './incoming-track.ts';
 import { OutgoingTrack, type TrackHost } from './outgoing-track.ts';
@@ -32,6 +34,10 @@ export interface TrackOptions {
   readonly maxBitrate?: number;
   /** Travels with the announcement: codec string, decoder description, labels. At most 4096 bytes of JSON. */
   readonly metadata?: Readonly<Record<string, unknown>>;
+  /** How much redundancy: planned for `target`, none but resends, or a fixed share of the media. Default 'auto'. */
+  readonly redundancy?: RedundancyMode;
+  /** Media frames that may miss their deadline, above 0, at most 1; default 0.001. */
+  readonly target?: number;
   /** Default 'asap'. */
   readonly delivery?: Delivery;
   /** Default 'send'. */
@@ -103,10 +109,21 @@ export class Tracks {
   #createLive(options: TrackOptions, live: LiveTrackOptions): OutgoingTrack {
     const { delivery = 'asap', order = 'send', maxBitrate } = options;
     const maxBps = inRange(maxBitrate, 'maxBitrate', 1000, 10_000_000_000, Number.POSITIVE_INFINITY);
-    const sender = this.#core.tracks.openLive({ ...live, delivery, order });
+    const { redundancy, target } = options;
+    const sender = this.#core.tracks.openLive({ ...live, delivery, order, redundancy, target });
     if (sender === undefined) throw limitError();
     if (maxBitrate !== undefined) this.#core.limitTrack(sender, maxBps);
     return new OutgoingTrack(sender.id, sender.latencyUs / MILLISECOND, this.#host, sender, false);
+  }
+
+  /** See `Connection.explain`. Ids of media frames are those of one track: without a track the oldest that knows it answers. */
+  explain(frameId: number, track: OutgoingTrack | undefined): FrameExplanation | undefined {
+    if (track !== undefined) return track.explain(frameId);
+    for (const candidate of this.#outgoing.values()) {
+      const explanation = candidate.explain(frameId);
+      if (explanation !== undefined) return explanation;
+    }
+    return undefined;
   }
 
   /** Takes what concerns a track. */

@@ -87,6 +87,14 @@ export class Protection {
     };
   }
 
+  get redundancy(): RedundancyMode {
+    return this.#input.mode;
+  }
+
+  get target(): number {
+    return this.#input.target;
+  }
+
   /** Policy of the frames to come. */
   configure(mode: RedundancyMode, target: number): void {
     this.#input.mode = mode;

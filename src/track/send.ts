@@ -132,6 +132,14 @@ export class TrackSender implements Sender, Timed {
     return frame.id;
   }
 
+  get redundancy(): RedundancyMode {
+    return this.#protection.redundancy;
+  }
+
+  get target(): number {
+    return this.#protection.target;
+  }
+
   /** What the newest media frame was given, and why. */
   get plan(): Readonly<FramePlan> {
     return this.#protection.plan;

@@ -113,7 +113,8 @@ export class Connection implements Protocol<ConnectionEvent> {
     if (handshake !== undefined) next = Math.min(next, handshake.nextDeadline());
     if (keys !== undefined) {
       next = Math.min(next, this.#watch.nextDeadline());
-      if (!this.#transmitter.isStarved) next = Math.min(next, received.ackDueAt());
+      // What cannot leave now waits for the peer, not for a timer.
+      if (!this.#transmitter.isStarved && recovery.canSend()) next = Math.min(next, received.ackDueAt());
     }
     return Math.min(next, recovery.nextDeadline(), streams.nextDeadline(), tracks.nextDeadline());
   }

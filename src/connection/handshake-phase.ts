@@ -367,8 +367,9 @@ export class HandshakePhase {
 
   nextDeadline(): Micros {
     const next = Math.min(this.#echoAtUs, this.recovery.nextDeadline());
-    if (this.#options.isServer) return Math.min(next, this.#received.ackDueAt());
-    return Math.min(next, this.#stallDeadline());
+    if (!this.#options.isServer) return Math.min(next, this.#stallDeadline());
+    // With as many packets in flight as are remembered, an answer has to wait for an acknowledgement.
+    return this.recovery.canSend() ? Math.min(next, this.#received.ackDueAt()) : next;
   }
 
   /**

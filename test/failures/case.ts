@@ -26,6 +26,8 @@ export interface FailureCase {
   readonly least?: number;
   /** Runs longer than the others: so many seeds of a hundred get it (default all). Seed 1 always does. */
   readonly seedsOfHundred?: number;
+  /** What is known to be wrong and not mended yet: `npm run test:failures` fails of it, the tests skip it by this name. */
+  readonly open?: string;
   /** Takes half a minute: run with the first seed, and not in every run of the tests. */
   readonly isLong?: true;
   /** Runs once per seed. A broken invariant throws. */

@@ -8,7 +8,11 @@ export function checkCases(cases: readonly FailureCase[]): void {
   for (const one of cases) {
     if (one.isLong === true) continue;
     const seeds = Array.from({ length: SEEDS }, (_, i) => i + 1).filter((seed) => isChosen(one, seed));
-    test(`${one.row}: ${one.name} (${seeds.length === 1 ? 'seed 1' : `${seeds.length} seeds`})`, () => {
+    const often = seeds.length === 1 ? 'seed 1' : `${seeds.length} seeds`;
+    const name = `${one.row}: ${one.name} (${often})`;
+    // What is open is known to fail; `npm run test:failures` runs it all the same.
+    const isOpen = one.open !== undefined;
+    test.skipIf(isOpen)(isOpen ? `${name}: open, ${one.open}` : name, () => {
       const faults = seeds.map((seed) => judge(one, seed)).filter(({ isGood }) => !isGood);
       expect(faults.map(({ seed, fault }) => `seed ${seed}: ${fault}`)).toEqual([]);
     });

@@ -6,8 +6,10 @@ import { outages } from './f03-outage.ts';
 import { slowReaders } from './f05-slow-reader.ts';
 import { feedback } from './f07-feedback.ts';
 import { closes } from './f09-close.ts';
+import { attackers } from './f10-attackers.ts';
 import { timers } from './f12-timers.ts';
 import { halfCloses } from './f14-half-close.ts';
+import { PATHS } from './f15-paths.ts';
 
 export const FIELD: readonly FailureCase[] = [
   ...headOfLine,
@@ -16,6 +18,8 @@ export const FIELD: readonly FailureCase[] = [
   ...slowReaders,
   ...feedback,
   ...closes,
+  ...attackers,
   ...timers,
   ...halfCloses,
+  ...PATHS,
 ];

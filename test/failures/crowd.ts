@@ -1,0 +1,183 @@
+/**
+ * Whole endpoints in virtual time: many connections behind one simulated socket, callers from any address. In: a network,
+ * a seed. Out: calls, what the listener holds, where its answers go.
+ */
+import { Deadlines } from '../../src/base/deadlines.ts';
+import { type Micros, type PathId, type Protocol, SECOND } from '../../src/base/protocol.ts';
+import type { SeededRandom } from '../../src/base/random.ts';
+import type { Connection } from '../../src/connection/connection.ts';
+import type { ConnectionEvent } from '../../src/connection/events.ts';
+import { localParameters } from '../../src/connection/options.ts';
+import { PlainHandshake } from '../../src/crypto/plain-handshake.ts';
+import { plainCrypto } from '../../src/crypto/plain-protection.ts';
+import { type DialOptions, Endpoint, type SharedOptions } from '../../src/endpoint.ts';
+import { codec } from '../../src/fec/kernel.ts';
+import { MediaController } from '../../src/rate/media.ts';
+import { connectHosts, Network, type NetworkSpec } from '../../src/sim/network.ts';
+import { ProtocolHost } from '../../src/sim/protocol-host.ts';
+import { Simulator } from '../../src/sim/simulator.ts';
+
+/** What one of the connections was told. */
+export interface CrowdEvent {
+  readonly connection: Connection;
+  readonly event: ConnectionEvent;
+}
+
+/** The least that a driver does around an endpoint, as one protocol. */
+export class EndpointProtocol implements Protocol<CrowdEvent> {
+  readonly endpoint: Endpoint;
+  readonly live: Set<Connection> = new Set();
+  /** Where the datagram that was written last goes. */
+  path: PathId = 0;
+  /** Callers are answered; false: a listener that never says a word of TLS. */
+  readonly #dirty: Set<Connection> = new Set();
+  readonly #deadlines: Deadlines = new Deadlines();
+  readonly #events: CrowdEvent[] = [];
+
+  constructor(shared: SharedOptions, isListener: boolean) {
+    const onAccept = (connection: Connection): void => void this.live.add(connection);
+    this.endpoint = new Endpoint(shared, isListener ? { onAccept } : undefined);
+  }
+
+  dial(options: DialOptions, now: Micros): Connection {
+    const connection = this.endpoint.dial(options, now);
+    this.live.add(connection);
+    this.touch(connection);
+    return connection;
+  }
+
+  /** The application has called something on it. */
+  touch(connection: Connection): void {
+    this.#dirty.add(connection);
+  }
+
+  handleDatagram(datagram: Uint8Array, path: PathId, now: Micros): void {
+    const connection = this.endpoint.handleDatagram(datagram, path, now);
+    if (connection !== undefined) this.#dirty.add(connection);
+    this.#drainEvents(now);
+  }
+
+  handleTimeout(now: Micros): void {
+    for (let slot = this.#deadlines.takeDue(now); slot >= 0; slot = this.#deadlines.takeDue(now)) {
+      const connection = this.endpoint.connectionAt(slot);
+      if (connection === undefined) continue;
+      connection.handleTimeout(now);
+      this.#dirty.add(connection);
+    }
+    this.#drainEvents(now);
+  }
+
+  #drainEvents(now: Micros): void {
+    for (const connection of this.#dirty) {
+      for (let event = connection.pollEvent(); event !== undefined; event = connection.pollEvent()) {
+        if (event.type === 'incoming')
+          connection.attachHandshake(new PlainHandshake({ isServer: true }), now);
+        this.#events.push({ connection, event });
+      }
+    }
+  }
+
+  pollTransmit(out: Uint8Array, now: Micros): number {
+    const reply = this.endpoint.pollReply(out);
+    if (reply > 0) {
+      this.path = this.endpoint.replyPath;
+      return reply;
+    }
+    for (const connection of this.#dirty) {
+      const size = connection.pollTransmit(out, now);
+      if (size > 0) {
+        this.path = connection.path;
+        return size;
+      }
+      this.#dirty.delete(connection);
+      this.#deadlines.set(
+        connection.slot,
+        connection.isDrained ? Number.POSITIVE_INFINITY : connection.pollTimeout(),
+      );
+      if (!connection.isDrained) continue;
+      this.live.delete(connection);
+      this.endpoint.remove(connection);
+    }
+    return 0;
+  }
+
+  pollTimeout(): Micros {
+    return this.#deadlines.next;
+  }
+
+  pollEvent(): CrowdEvent | undefined {
+    return this.#events.shift();
+  }
+}
+
+/** One end with its simulated socket. */
+export interface CrowdEnd {
+  readonly protocol: EndpointProtocol;
+  readonly host: ProtocolHost<CrowdEvent>;
+  onEvent: (event: CrowdEvent) => void;
+}
+
+/** A listener and callers. */
+export class Crowd {
+  readonly sim: Simulator;
+  readonly network: Network;
+  readonly server: CrowdEnd;
+  readonly client: CrowdEnd;
+
+  constructor(seed: number, network: NetworkSpec) {
+    this.sim = new Simulator({ seed });
+    this.network = new Network(this.sim, network);
+    this.client = this.#end('callers', false);
+    this.server = this.#end('listener', true);
+    connectHosts(this.client.host, this.server.host, this.network);
+    this.client.host.start();
+  }
+
+  #end(name: string, isListener: boolean): CrowdEnd {
+    const host = (): ProtocolHost<CrowdEvent> => end.host;
+    const shared = sharedOptions(this.sim.random.fork(), (path) => host().addressOf(path) ?? 0);
+    const protocol = new EndpointProtocol(shared, isListener);
+    const end: { -readonly [K in keyof CrowdEnd]: CrowdEnd[K] } = {
+      protocol,
+      host: undefined as unknown as ProtocolHost<CrowdEvent>,
+      onEvent: () => {},
+    };
+    end.host = new ProtocolHost<CrowdEvent>(this.sim, protocol, {
+      name,
+      transmitPath: () => protocol.path,
+      onEvent: (event) => end.onEvent(event),
+    });
+    return end;
+  }
+
+  /** One more caller. */
+  call(): Connection {
+    const { protocol, host } = this.client;
+    return host.call((now) =>
+      protocol.dial({ handshake: new PlainHandshake({ isServer: false }), path: 0 }, now),
+    );
+  }
+
+  run(ms: number): void {
+    this.sim.run(this.sim.now + ms * 1_000);
+  }
+}
+
+function sharedOptions(random: SeededRandom, addressOf: (path: PathId) => number): SharedOptions {
+  return {
+    parameters: localParameters({}),
+    crypto: plainCrypto,
+    random,
+    codec,
+    controller: () => new MediaController({ startBitrateBps: 4_000_000 }),
+    handshakeTimeoutUs: 10 * SECOND,
+    keepAliveUs: 15 * SECOND,
+    datagramBytesMax: 1452,
+    paths: {
+      claim: (path) => path,
+      release() {},
+      isSameHost: (a, b) => addressOf(a) >>> 16 === addressOf(b) >>> 16,
+      addressOf: (path) => Uint8Array.from(String(addressOf(path)), (digit) => digit.charCodeAt(0)),
+    },
+  };
+}

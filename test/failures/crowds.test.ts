@@ -1,0 +1,6 @@
+/** Crowds and floods at one listener: what they cost it, and what an established call feels. */
+import { describe } from 'vitest';
+import { checkCases } from './check.ts';
+import { crowds } from './f16-crowds.ts';
+
+describe('crowds', () => checkCases(crowds));

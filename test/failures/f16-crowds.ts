@@ -1,0 +1,213 @@
+/**
+ * F16 and the attackers that need a whole listener: ten thousand connections in one process, floods of first packets
+ * from forged addresses, handshakes that never go on. The figures are memory, and what an established call feels.
+ */
+import process from 'node:process';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { MILLISECOND, SECOND } from '../../src/base/protocol.ts';
+import type { Connection } from '../../src/connection/connection.ts';
+import { PlainHandshake } from '../../src/crypto/plain-handshake.ts';
+import { HALF_OPEN_MAX } from '../../src/endpoint.ts';
+import { addressOf } from '../../src/sim/nat.ts';
+import { symmetric } from '../../src/sim/network.ts';
+import type { FailureCase } from './case.ts';
+import { Crowd } from './crowd.ts';
+
+const NETWORK = symmetric({
+  delayMs: 30,
+  rateBps: 100e6,
+  queue: { ms: 50 },
+  jitter: { kind: 'late', ms: 1 },
+});
+const FLOOD_MS = 10_000;
+/** Ten thousand a minute. */
+const FLOOD_INTERVAL_US = 6 * MILLISECOND;
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+/** Bytes in use, garbage aside. */
+function heapBytes(): number {
+  collect();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+/** So many calls to one listener, and one packet each way on each of them. */
+function scale(seed: number, connections: number): { bytesPerEnd: number; reasons: number } {
+  const before = heapBytes();
+  const crowd = new Crowd(seed, symmetric({ delayMs: 1 }));
+  const calls: Connection[] = [];
+  for (let i = 0; i < connections; i++) {
+    calls.push(crowd.call());
+    if (i % 20 === 19) crowd.run(5);
+  }
+  crowd.run(2_000);
+  const connected = calls.filter((call) => call.isOpen && !call.isHandshaking).length;
+  if (connected !== connections) throw new Error(`${connected} of ${connections} calls stand`);
+  const bytesPerEnd = (heapBytes() - before) / connections / 2;
+  let reasons = 0;
+  crowd.server.onEvent = ({ event }) => {
+    if (event.type === 'closed' && event.closing.errorCode === 7 && event.closing.reason === 'enough')
+      reasons++;
+  };
+  for (const call of calls) {
+    crowd.client.host.call((now) => {
+      call.close(true, 7, 'enough', now);
+      crowd.client.protocol.touch(call);
+    });
+  }
+  crowd.run(20_000);
+  if (reasons !== connections)
+    throw new Error(`${reasons} of ${connections} endings were told with their reason`);
+  const left = crowd.server.protocol.endpoint.count + crowd.client.protocol.endpoint.count;
+  if (left > 0) throw new Error(`${left} connections are still remembered after their end`);
+  return { bytesPerEnd, reasons };
+}
+
+/** An established call, and its media's latencies. */
+class EstablishedCall {
+  readonly latenciesMs: number[] = [];
+  readonly crowd: Crowd;
+  readonly connection: Connection;
+
+  constructor(crowd: Crowd) {
+    this.crowd = crowd;
+    this.connection = crowd.call();
+    crowd.run(500);
+    if (this.connection.isHandshaking) throw new Error('the call does not stand');
+    const latencyUs = 120 * MILLISECOND;
+    const track = this.connection.tracks.openLive({ kind: 'video', latencyUs });
+    crowd.server.onEvent = ({ connection, event }) => {
+      if (event.type !== 'track-readable') return;
+      const receiver = connection.tracks.receiver(event.trackId);
+      for (let frame = receiver?.poll(); frame !== undefined; frame = receiver?.poll()) {
+        this.latenciesMs.push((crowd.sim.now - frame.timestampUs) / MILLISECOND);
+      }
+    };
+    const send = (): void => {
+      if (!this.connection.isOpen || track === undefined) return;
+      crowd.client.host.call((now) => {
+        track.send(new Uint8Array(6_000), { timestampUs: now }, now);
+        this.connection.onMediaQueued(track, now);
+        crowd.client.protocol.touch(this.connection);
+      });
+      crowd.sim.schedule(crowd.sim.now + SECOND / 30, send);
+    };
+    send();
+  }
+
+  p99(): number {
+    const sorted = [...this.latenciesMs].sort((a, b) => a - b);
+    return sorted[Math.floor(sorted.length * 0.99)] ?? Number.POSITIVE_INFINITY;
+  }
+}
+
+/** First packets that are in order, each from another address; what TLS says to them goes nowhere. */
+function firstPackets(seed: number): () => Uint8Array {
+  const forger = new Crowd(seed + 1_000_000, symmetric({ delayMs: 1 }));
+  const out = new Uint8Array(2_048);
+  return () => {
+    const call = forger.client.protocol.endpoint.dial(
+      { handshake: new PlainHandshake({ isServer: false }), path: 0 },
+      forger.sim.now,
+    );
+    const size = call.pollTransmit(out, forger.sim.now);
+    forger.client.protocol.endpoint.remove(call);
+    return out.slice(0, size);
+  };
+}
+
+interface Flood {
+  readonly latencyMs: number;
+  readonly heapGrowth: number;
+  readonly halfOpenMax: number;
+  readonly answered: number;
+}
+
+/** @param perAddress Every first packet from an address of its own, or all from one. */
+function flood(seed: number, isOn: boolean, fromOne: boolean): Flood {
+  const crowd = new Crowd(seed, NETWORK);
+  const call = new EstablishedCall(crowd);
+  crowd.run(1_000);
+  call.latenciesMs.length = 0;
+  const next = firstPackets(seed);
+  const before = heapBytes();
+  const { endpoint } = crowd.server.protocol;
+  let halfOpenMax = 0;
+  let sentBytes = 0;
+  const startBytes = crowd.network.down.statistics.offeredBytes;
+  for (let i = 0; isOn && i < (FLOOD_MS * MILLISECOND) / FLOOD_INTERVAL_US; i++) {
+    crowd.sim.schedule(crowd.sim.now + i * FLOOD_INTERVAL_US, () => {
+      const packet = next();
+      sentBytes += packet.length + 28;
+      crowd.network.up.inject(
+        packet,
+        packet.length + 28,
+        addressOf(200 + (fromOne ? 0 : i), 4_000 + (i % 1_000)),
+      );
+      halfOpenMax = Math.max(halfOpenMax, endpoint.halfOpenCount);
+    });
+  }
+  crowd.run(FLOOD_MS);
+  const heapGrowth = heapBytes() - before;
+  if (!call.connection.isOpen) throw new Error('the call ended');
+  if (halfOpenMax > HALF_OPEN_MAX) throw new Error(`${halfOpenMax} handshakes under way`);
+  const answered = (crowd.network.down.statistics.offeredBytes - startBytes) / Math.max(1, sentBytes);
+  return { latencyMs: call.p99(), heapGrowth, halfOpenMax, answered };
+}
+
+function scaleCase(connections: number, isLong: boolean): FailureCase {
+  return {
+    row: 'F16',
+    name: `${connections} connections in one process, each ending with its reason`,
+    figure: 'memory of one end of an idle connection',
+    unit: 'kB',
+    most: 200,
+    seedsOfHundred: 1,
+    ...(isLong ? { isLong } : {}),
+    run: (seed) => ({ value: scale(seed, connections).bytesPerEnd / 1e3 }),
+  };
+}
+
+export const crowds: readonly FailureCase[] = [
+  scaleCase(300, false),
+  scaleCase(10_000, true),
+  {
+    row: 'flood',
+    name: '10 000 first packets a minute from forged addresses: latency',
+    figure: "change of an established call's p99 latency",
+    unit: 'ms',
+    most: 5,
+    seedsOfHundred: 15,
+    run: (seed) => {
+      const under = flood(seed, true, false);
+      const { halfOpenMax, answered } = under;
+      const value = under.latencyMs - flood(seed, false, false).latencyMs;
+      return { value, notes: { halfOpenMax, bytesBackPerByte: answered } };
+    },
+  },
+  {
+    row: 'flood',
+    name: '10 000 first packets a minute from forged addresses: memory',
+    figure: 'growth over ten seconds, the simulator included',
+    unit: 'MB',
+    most: 16,
+    seedsOfHundred: 15,
+    run: (seed) => ({ value: flood(seed, true, false).heapGrowth / 1e6 }),
+  },
+  {
+    row: 'flood',
+    name: 'slow loris: handshakes from one address that never go on',
+    figure: "change of an established call's p99 latency",
+    unit: 'ms',
+    most: 5,
+    seedsOfHundred: 15,
+    run: (seed) => {
+      const under = flood(seed, true, true);
+      const value = under.latencyMs - flood(seed, false, true).latencyMs;
+      return { value, notes: { halfOpenMax: under.halfOpenMax } };
+    },
+  },
+];

@@ -124,6 +124,16 @@ function onTimeSection(matrix: Matrix): Section {
       100,
     ),
   );
+  const audio = matrix.rttsMs.map((rttMs) =>
+    lossChart(
+      `RTT ${rttMs} ms: audio packets on time`,
+      'on time, %',
+      matrix,
+      rttMs,
+      (pooled) => percentPoint(pooled.sources[1]?.steady.onTimeShare),
+      100,
+    ),
+  );
   return {
     id: 'on-time',
     title: 'What loss does',
@@ -133,6 +143,12 @@ function onTimeSection(matrix: Matrix): Section {
         charts,
         columns: 2,
         caption: `A frame is on time within one-way delay + latency + its own serialisation. millrace is told its latency; TCP and plain UDP, which have none, are judged by ${USUAL_LATENCY_MS} ms. A frame that never arrives is late.`,
+      },
+      {
+        kind: 'charts',
+        charts: audio,
+        columns: 2,
+        caption: 'The audio beside it: 50 packets of 160 bytes a second, each on time by the same rule.',
       },
       {
         kind: 'charts',
@@ -271,7 +287,7 @@ function partsChart(matrix: Matrix, rttMs: number, loss: string): Chart[] {
       x: {
         name: '',
         scale: 'category',
-        categories: who.map(({ name }) => name.replace(', ', '\n').replace(' ', '\n')),
+        categories: who.map(({ name }) => name.replace(/,? /, '\n')),
       },
       y: { name: 'times the media', min: 0 },
       series: tones.map(([part, tone]) => ({

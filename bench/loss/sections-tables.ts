@@ -2,9 +2,9 @@
  * The sections that are tables: published set-ups, figures measured elsewhere beside ours, and every cell of the matrix.
  * In: pooled cells. Out: tables as data, which tables.ts prints as Markdown too.
  */
-import type { Section } from '../report/section.ts';
+import type { Block, Chart, Section, Series, Tone } from '../report/section.ts';
 import { ELSEWHERE, ELSEWHERE_NOTE, elsewhereRow } from './elsewhere.ts';
-import { milliseconds, percent, shareText, spreadText } from './format.ts';
+import { milliseconds, percent, percentPoint, shareText, spreadText } from './format.ts';
 import { CHANNELS, USUAL_LATENCY_MS } from './matrix.ts';
 import type { PooledCell } from './pool.ts';
 import { SCENARIOS } from './published.ts';
@@ -62,6 +62,38 @@ export function matrixPath({ cell }: PooledCell): string {
   return `RTT ${cell.facets.rttMs}, ${cell.facets.loss}`;
 }
 
+const PUBLISHED_HEAD: readonly string[] = [
+  'transport',
+  'on time',
+  'p50 / p99 / max ms',
+  'decodable 200 ms',
+  'stalled',
+  'wire / media',
+  'resend + repair + probe',
+];
+
+/** As {@link cellRows}, in short. */
+function publishedRows(cells: readonly PooledCell[]): string[][] {
+  return cells.flatMap((pooled) => {
+    const steady = pooled.sources[0]?.steady;
+    if (steady === undefined) return [];
+    const { parts, cell } = pooled;
+    const latency = cell.spec.transport === 'millrace' ? ` ${cell.spec.latencyMs}` : '';
+    return [
+      [
+        String(cell.facets.variant),
+        `${cell.spec.transport}${latency}`,
+        shareText(steady.onTimeShare),
+        [steady.p50Ms, steady.p99Ms, steady.maxMs].map(({ median }) => milliseconds(median)).join(' / '),
+        percent(steady.decodableShare[2] ?? 0, 1),
+        `${(steady.gapMs.median / 1_000).toFixed(1)} s`,
+        pooled.wireRatio.median.toFixed(3),
+        [parts.resend, parts.repair, parts.probe].map((part) => percent(part, 1)).join(' + '),
+      ],
+    ];
+  });
+}
+
 export function publishedSections(cells: readonly PooledCell[]): Section[] {
   const chosen = cells.filter(({ cell }) => cell.set === 'published');
   if (chosen.length === 0) return [];
@@ -71,8 +103,8 @@ export function publishedSections(cells: readonly PooledCell[]): Section[] {
     return [
       {
         kind: 'table',
-        head: CELL_HEAD.map((name) => (name === 'path' ? `${scenario.id}: variant` : name)),
-        rows: cellRows(own, ({ cell }) => String(cell.facets.variant)),
+        head: [`${scenario.id}: variant`, ...PUBLISHED_HEAD],
+        rows: publishedRows(own),
         caption: `${scenario.id}: ${scenario.title}. Source: ${scenario.source}. Measured elsewhere: ${scenario.elsewhere}.`,
       },
     ];
@@ -170,6 +202,53 @@ export function agreementRows(cells: readonly PooledCell[]): string[][] {
   );
 }
 
+/** Who is drawn beside millrace, with the tone of each line. */
+const DRAWN: readonly (readonly [string, Tone])[] = [
+  ['tcp-cubic', 'warm'],
+  ['tcp-bbr', 'warm2'],
+  ['srt-tight', 'warm3'],
+  ['rist', 'accent3'],
+  ['kcptun', 'accent2'],
+  ['kcp', 'cool'],
+];
+
+/** Shares that could be decoded, millrace's from here, all others' from elsewhere. */
+function elsewhereCharts(cells: readonly PooledCell[]): Block[] {
+  const matrix = new Matrix(cells);
+  const losses = ['0 %', '1 %', '2 %', '5 %', '10 %', '5 % x4'];
+  const charts = [20, 60, 150].flatMap((rttMs): Chart[] => {
+    const isSlow = rttMs === 150;
+    const own = losses.map((loss, x): [number, number | null] => {
+      const share = matrix.at(rttMs, loss, 'millrace', USUAL_LATENCY_MS)?.sources[0]?.steady.decodableShare;
+      return [x, percentPoint(share?.[isSlow ? 3 : 2])];
+    });
+    if (own.every(([, y]) => y === null)) return [];
+    const others = DRAWN.map(
+      ([name, tone]): Series => ({
+        name: `${name} (elsewhere)`,
+        tone,
+        style: 'dashed',
+        points: losses.map((loss, x) => [
+          x,
+          percentPoint(elsewhereRow(name, rttMs, loss)?.decodableShare[isSlow ? 2 : 1]),
+        ]),
+      }),
+    );
+    return [
+      {
+        title: `RTT ${rttMs} ms: decodable within ${isSlow ? 400 : 200} ms`,
+        x: { name: 'loss, one way, both directions', scale: 'category', categories: losses },
+        y: { name: 'of all frames, %', min: 0, max: 100 },
+        series: [{ name: `millrace, ${USUAL_LATENCY_MS} ms (here)`, tone: 'accent', points: own }, ...others],
+        heightPx: 340,
+      },
+    ];
+  });
+  if (charts.length === 0) return [];
+  const caption = 'Dashed: measured elsewhere. SRT here is the variant with a latency of RTT + 60 ms.';
+  return [{ kind: 'charts', charts, columns: 2, caption }];
+}
+
 export function tableSections(cells: readonly PooledCell[]): Section[] {
   const chosen = cells.filter(({ cell }) => cell.set === 'matrix');
   if (chosen.length === 0) return [];
@@ -181,6 +260,7 @@ export function tableSections(cells: readonly PooledCell[]): Section[] {
       title: 'Beside figures measured elsewhere',
       blocks: [
         { kind: 'text', text: ELSEWHERE_NOTE },
+        ...elsewhereCharts(chosen),
         {
           kind: 'table',
           head: ['path', 'kernel: wire / media', 'model', 'kernel: decodable 150 / 200 / 400 ms', 'model'],

@@ -42,6 +42,20 @@ function bulk(lossPercent: number): RateCase {
   };
 }
 
+/** Media over a trace in mahimahi's format. @param name Shown in the table. */
+export function traceCase(name: string, timestampsMs: readonly number[]): RateCase {
+  return {
+    name,
+    title: 'media of at most 6 Mbit/s over a capacity trace',
+    seconds: 120,
+    forward: { capacity: { kind: 'mahimahi', timestampsMs }, queue: { bytes: 375_000 } },
+    delayMs: 30,
+    flows: [{ kind: 'media', encoder: { minBps: 150_000, maxBps: 6 * MBPS }, latencyMs: 200 }],
+    measure: (run) => basics(run, 5, 6 * MBPS),
+    gates: [],
+  };
+}
+
 export const CASES_PATHS: readonly RateCase[] = [
   {
     name: '8869-4.1',
@@ -57,17 +71,8 @@ export const CASES_PATHS: readonly RateCase[] = [
     ],
   },
   {
-    name: 'lte',
-    title: 'synthetic cellular trace, median 4 Mbit/s',
-    seconds: 120,
-    forward: {
-      capacity: { kind: 'mahimahi', timestampsMs: lteTrace(20_261, 120, 4 * MBPS) },
-      queue: { bytes: 375_000 },
-    },
-    delayMs: 30,
-    flows: [{ kind: 'media', encoder: { minBps: 150_000, maxBps: 6 * MBPS }, latencyMs: 200 }],
-    measure: (run) => basics(run, 5, 6 * MBPS),
-    gates: [],
+    ...traceCase('lte', lteTrace(20_261, 120, 4 * MBPS)),
+    title: 'synthetic cellular trace, median 4 Mbit/s, media of at most 6',
   },
   {
     name: 'shallow10',

@@ -15,7 +15,7 @@ import { ProtocolHost } from '../../src/sim/protocol-host.ts';
 import type { Simulator } from '../../src/sim/simulator.ts';
 import type { SendStream } from '../../src/stream/send.ts';
 import type { TrackSender } from '../../src/track/send.ts';
-import type { FlowSpec } from './case.ts';
+import type { EncoderSpec, FlowSpec } from './case.ts';
 import { Encoder, FRAMES_PER_SECOND } from './encoder.ts';
 import { BIN_MS, Bins, type FlowResult } from './result.ts';
 
@@ -185,6 +185,7 @@ export class Flow {
       this.#fill();
     } else {
       this.#video = tracks.openLive({ kind: 'video', latencyUs });
+      this.#sender.limitTrack(this.#video as TrackSender, (this.#spec.encoder as EncoderSpec).maxBps);
       this.#audio = tracks.openLive({ kind: 'audio', latencyUs, sendOrder: 10 });
       this.#frame(0, this.#sim.now);
       this.#audioFrame();

@@ -19,8 +19,6 @@ const INTERVAL_US_MAX: Micros = SECOND;
 const RISE_MIN = 1.03;
 /** Targets are whole multiples of this: the last bits of an estimate are noise. */
 const GRAIN_BPS = 1000;
-/** The rate is not promised to the last bit: an encoder's noise needs room, and more of it would keep paths empty. */
-const PROMISED_SHARE = 0.985;
 /** Queued media leave within this share of their latency where capacity allows (DESIGN D9). */
 const LATENCY_SHARE = 3;
 /** The pacer lets media run ahead of the target for so long at the most (rate/burst-budget.ts). */
@@ -172,7 +170,7 @@ export class Bitrate {
   }
 
   get #availableBps(): number {
-    return this.#state.controller.targetRateBps * this.#yield * PROMISED_SHARE - this.#backlogBps;
+    return this.#state.controller.targetRateBps * this.#yield - this.#backlogBps;
   }
 
   #shareOf(track: TrackSender): Share {
@@ -256,7 +254,7 @@ export class Bitrate {
   /** Nothing is proven that neither the encoders, at most `maxBps` of media, nor their largest frames can use. */
   #limitProbing(maxBps: number): void {
     const peakBps = PEAK_HEADROOM * Math.max(this.#peakBps, this.#peakBeforeBps);
-    const wantedBps = Math.max((maxBps * MAX_HEADROOM) / (this.#yield * PROMISED_SHARE), peakBps);
+    const wantedBps = Math.max((maxBps * MAX_HEADROOM) / this.#yield, peakBps);
     if (wantedBps === this.#wantedBps) return;
     this.#wantedBps = wantedBps;
     this.#state.controller.setMaxRate(wantedBps);

@@ -12,6 +12,7 @@ import { TokenKind } from '../wire/frame-source.ts';
 import { FrameType } from '../wire/frame-types.ts';
 import { DATAGRAM_BYTES_MIN, packetNumberBytes, shortHeaderBytes, writeShortHeader } from '../wire/header.ts';
 import { PathProbeWriter } from './path-probe.ts';
+import { PACKET_OVERHEAD_BYTES } from './path-view.ts';
 import type { ConnectionState } from './state.ts';
 import { Timer } from './timers.ts';
 
@@ -137,8 +138,10 @@ export class Transmitter {
   #mayWriteData(now: Micros): boolean {
     const { recovery, controller, pacer, scheduler, timers, handshake } = this.#state;
     timers.clear(Timer.PACING);
-    if (!scheduler.hasData(now)) return false;
-    if (recovery.probesDue > 0) return true;
+    if (!scheduler.hasData(now)) {
+      // Nobody has data, but a train that proves capacity has to be filled.
+      if (controller.probeBytesWanted === 0 || handshake !== undefined) return false;
+    } else if (recovery.probesDue > 0) return true;
     if (handshake !== undefined && recovery.bytesInFlight >= UNCONFIRMED_BYTES_MAX) return false;
     if (recovery.bytesInFlight >= controller.congestionWindowBytes) return false;
     pacer.setRate(controller.pacingRateBps, now);
@@ -171,6 +174,7 @@ export class Transmitter {
     streams.writeFrames(writer, recovery.record, now);
     tracks.writeFrames(writer, recovery.record, now);
     if (mayWriteData) this.#writeData(writer, now);
+    if (mayWriteData && !this.#hasData) this.#fillTrain(writer);
     if (isProbing && writer.at === acksEnd && writer.room > 0) {
       writeControlFrame(writer, FrameType.PING);
       recovery.record.note(TokenKind.NONE, 0, 0, 0);
@@ -208,14 +212,24 @@ export class Transmitter {
     return acksEnd;
   }
 
+  /** Fills a packet that only proves capacity: PING asks for an acknowledgement, PADDING makes it large. */
+  #fillTrain(writer: Writer): void {
+    const { controller, recovery, counters } = this.#state;
+    if (controller.probeBytesWanted === 0 || writer.room === 0) return;
+    writeControlFrame(writer, FrameType.PING);
+    recovery.record.note(TokenKind.NONE, 0, 0, 0);
+    counters.probeBytesSent += writer.room + PACKET_OVERHEAD_BYTES;
+    writer.zeros(writer.room);
+  }
+
   #writeData(writer: Writer, now: Micros): void {
-    const { scheduler, recovery } = this.#state;
+    const { scheduler, recovery, controller } = this.#state;
     scheduler.beginPacket();
     while (writer.room > 0) {
       if (scheduler.writeFrame(writer, recovery.record, now) === 0) break;
       this.#hasData = true;
     }
-    if (!scheduler.hasData(now)) recovery.onAppLimited();
+    if (!scheduler.hasData(now) && controller.probeBytesWanted === 0) recovery.onAppLimited();
   }
 
   /** Adds header, Length and padding around the frames, seals, and notes the packet as sent. */

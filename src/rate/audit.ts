@@ -52,9 +52,11 @@ export class LossAudit {
   follow(history: LossHistory, dtSeconds: number): void {
     if (history.calmPackets < 30) return;
     const loss = history.calmRatio;
-    const change = (loss - this.randomLossRatio) * dtSeconds;
-    if (loss < this.randomLossRatio) this.randomLossRatio += Math.max(change / 4, -this.randomLossRatio);
-    else if (loss < 0.015) this.randomLossRatio += change / 2;
+    const known = this.randomLossRatio;
+    // Less by chance is not less: otherwise an estimate that only audits raise would always be too low.
+    const low = Math.min(known, loss + history.deviation(known));
+    if (loss < 0.015 && loss > known) this.randomLossRatio += ((loss - known) * dtSeconds) / 2;
+    else this.randomLossRatio += Math.max(-known, ((low - known) * dtSeconds) / 4);
   }
 
   /** True when loss is unexplained, or an old explanation is due for a check. */

@@ -10,6 +10,8 @@ const LENGTH_MIN_US: Micros = 60 * MILLISECOND;
 const LENGTH_MAX_US: Micros = 120 * MILLISECOND;
 /** A train of about so many packets of usual size, within the lengths above. */
 const TRAIN_BITS = 8 * 9_600;
+/** While the path is unknown, a train is shorter: what is too much for it must not stand in its queue for long. */
+const FIRST_LENGTH_MIN_US: Micros = 15 * MILLISECOND;
 /** Time after the last packet of the train for its feedback to come: a round trip and this. */
 const FEEDBACK_US: Micros = 30 * MILLISECOND;
 /** Between probes; grows by 1.6 with each that shows nothing. */
@@ -44,12 +46,17 @@ export class CapacityProbe {
     return now < this.#endsAtUs;
   }
 
-  start(gain: number, targetBps: number, now: Micros): void {
-    const length = Math.max(LENGTH_MIN_US, Math.min(LENGTH_MAX_US, (TRAIN_BITS * 1e6) / (gain * targetBps)));
+  /** How long a train at this rate is, us. */
+  static lengthUs(bps: number, isFirst: boolean): Micros {
+    const least = isFirst ? FIRST_LENGTH_MIN_US : LENGTH_MIN_US;
+    return Math.round(Math.max(least, Math.min(LENGTH_MAX_US, (TRAIN_BITS * 1e6) / bps)));
+  }
+
+  start(gain: number, targetBps: number, lengthUs: Micros, now: Micros): void {
     this.gain = gain;
     this.#startedAtUs = now;
-    this.#endsAtUs = now + Math.round(length);
-    this.bytesLeft = Math.ceil((gain * targetBps * length) / 8e6);
+    this.#endsAtUs = now + lengthUs;
+    this.bytesLeft = Math.ceil((gain * targetBps * lengthUs) / 8e6);
     this.#packets = 0;
     this.#bytes = 0;
   }

@@ -74,6 +74,11 @@ export class LossHistory {
     return this.calmAcked + this.calmLost;
   }
 
+  /** How far `ratio` strays by chance: one standard deviation, if packets are lost at this ratio. */
+  deviation(ratio: number): number {
+    return Math.sqrt((ratio * (1 - ratio)) / Math.max(1, this.acked + this.lost));
+  }
+
   add(now: Micros, acked: number, lost: number, isCalm: boolean): void {
     this.turn(now);
     const at = this.#bucket % LOSS_BUCKETS;

@@ -31,13 +31,14 @@ export class LossGuard {
   /**
    * Lowers the estimate where it must be. Returns true when the flow was stopped: its losses are accounted for.
    *
+   * @param randomLoss Loss that does not depend on the rate, 0..1.
    * @param isExcused Loss of more than 8 % is known not to come from the rate.
    */
-  step(signals: Signals, estimate: Estimate, isExcused: boolean): boolean {
+  step(signals: Signals, estimate: Estimate, randomLoss: number, isExcused: boolean): boolean {
     const { losses, now } = signals;
     const loss = losses.ratio;
     if (loss > Law.LOSS_GUARD && !isExcused) {
-      const guard = Law.GUARD * signals.delivered.bps;
+      const guard = (Law.GUARD * signals.delivered.bps) / (1 - randomLoss);
       estimate.capacityBps = Math.min(estimate.capacityBps, guard);
       estimate.targetBps = Math.min(estimate.targetBps, guard);
     }

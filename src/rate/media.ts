@@ -14,6 +14,7 @@ import { Drained, DrainPhase } from './drain-phase.ts';
 import { Estimate } from './estimate.ts';
 import { Law } from './law.ts';
 import { LossGuard } from './loss-guard.ts';
+import { ProbeBudget } from './probe-budget.ts';
 import { isQueueExcessive } from './queue-law.ts';
 import { RunPhase } from './run-phase.ts';
 import { Signals } from './signals.ts';
@@ -23,6 +24,8 @@ const START = 0;
 const RUN = 1;
 const DRAIN = 2;
 const COMPETE = 3;
+/** Trains while the path is unknown. */
+const FIRST_GAIN = 3;
 const STATE_NAMES = ['start', 'run', 'drain', 'compete'] as const;
 
 /** One path. Cost per packet: a few sums; the law runs once per feedback, at most every 10 ms. */
@@ -37,8 +40,10 @@ export class MediaController implements RateController {
   readonly #guard: LossGuard;
   readonly #audit: LossAudit = new LossAudit();
   readonly #probe: CapacityProbe = new CapacityProbe();
+  readonly #budget: ProbeBudget = new ProbeBudget();
   readonly #dip: BaseDip = new BaseDip();
   readonly #burst: BurstBudget = new BurstBudget();
+  #hasProbed = false;
   #now: Micros = 0;
   #isOutage = false;
   /** Losses of packets sent up to then are forgiven. */
@@ -97,6 +102,7 @@ export class MediaController implements RateController {
     this.#signals.sent.onSent(now, sizeBytes);
     this.#burst.onSent(sizeBytes, this.#estimate.targetBps, now);
     this.#probe.onSent(sizeBytes);
+    this.#budget.onSent(now, sizeBytes, this.#signals.losses.ratio);
   }
 
   onPacketAcked(packet: AckedPacket): void {
@@ -157,6 +163,9 @@ export class MediaController implements RateController {
   onMediaDemand(bps: number, now: Micros): void {
     this.#now = now;
     this.#burst.demandBps = bps;
+    this.#budget.onDemand(bps, now);
+    // The first train leaves with the first media: a round trip later the capacity is known to some degree.
+    if (bps > 0 && this.#state === START && !this.#hasProbed) this.#startProbe(FIRST_GAIN, true, now);
   }
 
   setMaxRate(bps: number): void {
@@ -194,11 +203,12 @@ export class MediaController implements RateController {
 
   #stepStart(now: Micros): void {
     const estimate = this.#estimate;
-    if (this.#start.step(this.#signals, estimate, this.#audit.randomLossRatio)) {
+    const signals = this.#signals;
+    if (this.#start.step(signals, estimate, this.#audit.randomLossRatio, this.#probe.isPending)) {
       if (estimate.cutAtUs === now) this.#forgive(now);
       this.#state = RUN;
       this.#dip.arm(now);
-    } else if (this.#signals.delivery.isAppLimited) {
+    } else if (!signals.isBulk || this.#probe.isPending) {
       this.#stepProbe(now);
       estimate.targetBps = Math.max(estimate.targetBps, estimate.capacityBps);
       estimate.capacityBps = estimate.targetBps;
@@ -208,7 +218,8 @@ export class MediaController implements RateController {
   #stepRun(now: Micros): void {
     const isAuditing = this.#audit.isRunning;
     const signals = this.#signals;
-    this.#run.step(signals, this.#estimate, this.#dip, this.#audit.randomLossRatio, isAuditing);
+    const isDisturbed = isAuditing || this.#probe.isPending;
+    this.#run.step(signals, this.#estimate, this.#dip, this.#audit.randomLossRatio, isDisturbed);
     if (this.#dip.isActive(now)) return;
     this.#stepProbe(now);
     if (!isAuditing) this.#dip.step(signals.queueUs, signals.delay.nearBaseAtUs, now);
@@ -259,10 +270,22 @@ export class MediaController implements RateController {
         probe.accept(now, smoothedRttUs);
       } else probe.reject(now);
     } else if (!probe.isPending && now >= probe.nextAtUs && queueUs < 0.4 * aimUs && !this.#audit.isRunning) {
-      if (estimate.capacityBps >= 0.97 * estimate.limitBps) return;
+      if (estimate.capacityBps >= 0.97 * Math.min(estimate.limitBps, this.#budget.usefulBps)) return;
       const isFar = now - estimate.cutAtUs > 4 * SECOND || estimate.capacityBps < 0.8 * estimate.cutBps;
-      probe.start(this.#state === START ? 3 : isFar ? 1.5 : 1.25, estimate.targetBps, now);
+      const isFirst = this.#state === START;
+      this.#startProbe(isFirst ? FIRST_GAIN : isFar ? 1.5 : 1.25, isFirst, now);
     }
+  }
+
+  #startProbe(gain: number, isFirst: boolean, now: Micros): void {
+    const { targetBps } = this.#estimate;
+    const lengthUs = CapacityProbe.lengthUs(gain * targetBps, isFirst);
+    // What is sent anyway costs nothing.
+    const sentBps = Math.min(targetBps, this.#signals.sent.rate(now - SECOND / 2, now));
+    const costBytes = ((gain * targetBps - sentBps) * lengthUs) / 8e6;
+    if (!this.#signals.isBulk && !this.#budget.take(costBytes, now)) return;
+    this.#hasProbed = true;
+    this.#probe.start(gain, targetBps, lengthUs, now);
   }
 
   #stepAudit(now: Micros): void {
@@ -297,7 +320,7 @@ export class MediaController implements RateController {
     const estimate = this.#estimate;
     const isFarBelow = signals.sent.isFarBelow(estimate.capacityBps, now);
     const isExcused = this.#state === START || this.#state === COMPETE || isFarBelow;
-    if (this.#guard.step(signals, estimate, isExcused)) {
+    if (this.#guard.step(signals, estimate, this.#audit.randomLossRatio, isExcused)) {
       this.#forgive(now);
       if (this.#state === START) this.#state = RUN;
     }

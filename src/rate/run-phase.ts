@@ -2,7 +2,6 @@
  * The law while the path is followed: a standing queue shows its capacity, an empty one lets the estimate grow, faster
  * the longer nothing stands in its way. Source: docs/rate-control.md §4.2.
  */
-import type { Micros } from '../base/protocol.ts';
 import type { BaseDip } from './base-dip.ts';
 import type { Estimate } from './estimate.ts';
 import { Law } from './law.ts';
@@ -26,8 +25,11 @@ export class RunPhase {
     this.#beyond = 0;
   }
 
-  /** @param randomLoss Loss that does not depend on the rate, 0..1. */
-  step(signals: Signals, estimate: Estimate, dip: BaseDip, randomLoss: number, isAuditing: boolean): void {
+  /**
+   * @param randomLoss Loss that does not depend on the rate, 0..1.
+   * @param isDisturbed An audit or a probe is under way: what is sent is not what the target says.
+   */
+  step(signals: Signals, estimate: Estimate, dip: BaseDip, randomLoss: number, isDisturbed: boolean): void {
     const { queueUs, aimUs, now, longBps, dt } = signals;
     // A path with random loss p that delivers R is filled by R / (1 - p).
     const sustained = longBps / (1 - randomLoss);
@@ -38,7 +40,7 @@ export class RunPhase {
       this.#beyond = 0;
       this.#followQueue(sustained, signals, estimate);
     } else if (estimate.capacityBps < 1.3 * sustained + 20_000) {
-      const growth = this.#growth(sustained, signals, estimate, randomLoss, isAuditing);
+      const growth = this.#growth(sustained, signals, estimate, randomLoss, isDisturbed);
       estimate.capacityBps *= 1 + growth * dt;
     }
     estimate.believe(estimate.capacityBps);
@@ -60,28 +62,23 @@ export class RunPhase {
     signals: Signals,
     estimate: Estimate,
     randomLoss: number,
-    isAuditing: boolean,
+    isDisturbed: boolean,
   ): number {
     const { queueUs, aimUs, smoothedRttUs, now, dt } = signals;
     const isNear = isNearCut(estimate.capacityBps / estimate.cutBps, now - estimate.cutAtUs, smoothedRttUs);
-    const excess = signals.losses.ratio - randomLoss;
+    const { losses } = signals;
+    const excess = losses.ratio - randomLoss;
     // Where no queue warns, growth near the limit is slow: every step beyond it is loss.
-    const isBulk = !signals.delivery.isAppLimited && !isAuditing && !(isNear && estimate.isShallow);
+    const isBulk = signals.isBulk && !isDisturbed && !(isNear && estimate.isShallow);
     const growth = growthPerSecond(queueUs, aimUs, excess, isBulk, isNear, smoothedRttUs);
     if (estimate.isShallow && isNear) return growth;
-    return Math.max(growth, this.#growthBeyond(sustained, queueUs, aimUs, excess, estimate, dt));
+    const isExplained = excess <= Law.UNEXPLAINED_LOSS + 2 * losses.deviation(randomLoss);
+    const isClear = isExplained && queueUs < CLEAR_QUEUE * aimUs;
+    return Math.max(growth, this.#growthBeyond(isClear && sustained > BEYOND * estimate.knownBps, dt));
   }
 
-  #growthBeyond(
-    sustained: number,
-    queueUs: Micros,
-    aimUs: Micros,
-    excess: number,
-    estimate: Estimate,
-    dt: number,
-  ): number {
-    const isClear = queueUs < CLEAR_QUEUE * aimUs && excess <= Law.UNEXPLAINED_LOSS;
-    if (!isClear || sustained < BEYOND * estimate.knownBps) {
+  #growthBeyond(isBeyond: boolean, dt: number): number {
+    if (!isBeyond) {
       this.#beyond = 0;
       return 0;
     }

@@ -37,6 +37,8 @@ export class Signals {
   longBps: number = Number.NaN;
   /** Too little is sent to fill what the target allows: the rate that arrives may raise an estimate, never lower it. */
   isLimited = false;
+  /** There was always something to send. */
+  isBulk = false;
   /** Told in this step. */
   acked = 0;
   lost = 0;
@@ -72,6 +74,7 @@ export class Signals {
     this.aimUs = queueTargetUs(targetBps);
     this.losses.add(now, this.acked, this.lost, queueUs < 1.5 * this.aimUs);
     this.longBps = this.delivery.over(Law.LONG_US);
+    this.isBulk = !this.delivery.isAppLimited;
     this.isLimited = this.delivery.isAppLimited && !this.#isPressing(targetBps);
     this.delivered.note(this.longBps, now);
   }

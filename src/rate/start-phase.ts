@@ -16,13 +16,17 @@ export class StartPhase {
     this.#rounds.reset();
   }
 
-  /** Returns true when the capacity is known: the start is over. */
-  step(signals: Signals, estimate: Estimate, randomLoss: number): boolean {
+  /**
+   * Returns true when the capacity is known: the start is over.
+   *
+   * @param isProbing A train is under way: what arrives is more than what is sent otherwise.
+   */
+  step(signals: Signals, estimate: Estimate, randomLoss: number, isProbing: boolean): boolean {
     const { now, smoothedRttUs, queueUs, aimUs, delivery } = signals;
     const window = Math.max(30 * MILLISECOND, Math.min(smoothedRttUs, Law.LONG_US));
     const delivered = delivery.over(window);
     if (Number.isNaN(delivered)) return false;
-    const isLimited = delivery.isAppLimited;
+    const isLimited = isProbing || delivery.isAppLimited;
     // A path is full when it delivers less than was sent; a rate that is flat because no more was sent proves nothing.
     const leftBy = now - smoothedRttUs;
     const sent = signals.sent.rate(leftBy - window, leftBy);

@@ -161,7 +161,7 @@ describe('CapacityProbe', () => {
   /** Sends a train at twice 5 Mbit/s over `capacityBps`. */
   function probe(capacityBps: number): number {
     const subject = new CapacityProbe();
-    subject.start(2, 5e6, 0);
+    subject.start(2, 5e6, 60 * MS, 0);
     expect(subject.bytesLeft).toBe(75_000);
     let free = 0;
     for (let t = 0; subject.isSending(t); t += MS) {

@@ -40,7 +40,7 @@ export class MediaController implements RateController {
   readonly #guard: LossGuard;
   readonly #audit: LossAudit = new LossAudit();
   readonly #probe: CapacityProbe = new CapacityProbe();
-  readonly #budget: ProbeBudget = new ProbeBudget();
+  readonly #budget: ProbeBudget;
   readonly #dip: BaseDip = new BaseDip();
   readonly #burst: BurstBudget = new BurstBudget();
   #hasProbed = false;
@@ -51,6 +51,7 @@ export class MediaController implements RateController {
 
   constructor(options: RateOptions = {}) {
     this.#estimate = new Estimate(options);
+    this.#budget = new ProbeBudget(this.#estimate.targetBps);
     this.#guard = new LossGuard(options.lossTolerance === 'rfc8083');
   }
 
@@ -270,7 +271,8 @@ export class MediaController implements RateController {
         probe.accept(now, smoothedRttUs);
       } else probe.reject(now);
     } else if (!probe.isPending && now >= probe.nextAtUs && queueUs < 0.4 * aimUs && !this.#audit.isRunning) {
-      if (estimate.capacityBps >= 0.97 * Math.min(estimate.limitBps, this.#budget.usefulBps)) return;
+      const usefulBps = this.#signals.isBulk ? estimate.limitBps : this.#budget.usefulBps;
+      if (estimate.capacityBps >= 0.97 * Math.min(estimate.limitBps, usefulBps)) return;
       const isFar = now - estimate.cutAtUs > 4 * SECOND || estimate.capacityBps < 0.8 * estimate.cutBps;
       const isFirst = this.#state === START;
       this.#startProbe(isFirst ? FIRST_GAIN : isFar ? 1.5 : 1.25, isFirst, now);
@@ -283,7 +285,7 @@ export class MediaController implements RateController {
     // What is sent anyway costs nothing.
     const sentBps = Math.min(targetBps, this.#signals.sent.rate(now - SECOND / 2, now));
     const costBytes = ((gain * targetBps - sentBps) * lengthUs) / 8e6;
-    if (!this.#signals.isBulk && !this.#budget.take(costBytes, now)) return;
+    if (!this.#signals.isBulk && !this.#budget.take(costBytes)) return;
     this.#hasProbed = true;
     this.#probe.start(gain, targetBps, lengthUs, now);
   }

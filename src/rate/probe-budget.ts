@@ -4,30 +4,43 @@
  */
 import { type Micros, SECOND } from '../base/protocol.ts';
 
-/** In the first seconds the path is unknown, and finding out is worth what it costs. */
-const FREE_US: Micros = 10 * SECOND;
+/** In the first seconds the path is unknown, and finding out is worth so much: seconds of the rate begun with. */
+const FIRST_US: Micros = 10 * SECOND;
+const FIRST_SECONDS = 0.2;
+const FIRST_MIN_BYTES = 8_000;
 /** Afterwards, part of the bytes sent; more where loss makes what probes carry useful. */
 const PART = 0.004;
 const PART_LOSSY = 0.012;
 const LOSSY = 0.01;
-/** Unused, it is saved up to so many bytes: one train at 20 Mbit/s. */
+/** Unused, it is saved up to so many bytes: one train at 20 Mbit/s; what is left of the first seconds, less. */
 const SAVED_MAX_BYTES = 100_000;
+const LEFT_MAX_BYTES = 5_000;
 /** Media frames are paced at what is proven: proof is wanted for this much more than the largest asked for lately. */
 const HEADROOM = 1.3;
 const PEAK_US: Micros = 10 * SECOND;
 
 export class ProbeBudget {
   #firstUs: Micros = -1;
-  #savedBytes = 0;
+  #savedBytes: number;
+  #isFirst = true;
   /** The highest demand in this period and in the one before it, bits per second. */
   #peakBps = 0;
   #peakBeforeBps = 0;
   #peakFromUs: Micros = 0;
 
+  /** @param startBps The rate begun with, bits per second. */
+  constructor(startBps: number) {
+    this.#savedBytes = FIRST_MIN_BYTES + (FIRST_SECONDS * startBps) / 8;
+  }
+
   onSent(now: Micros, sizeBytes: number, lossRatio: number): void {
     if (this.#firstUs < 0) this.#firstUs = now;
+    if (this.#isFirst && now - this.#firstUs > FIRST_US) {
+      this.#isFirst = false;
+      this.#savedBytes = Math.min(this.#savedBytes, LEFT_MAX_BYTES);
+    }
     const earned = sizeBytes * (lossRatio > LOSSY ? PART_LOSSY : PART);
-    this.#savedBytes = Math.min(SAVED_MAX_BYTES, this.#savedBytes + earned);
+    if (this.#savedBytes < SAVED_MAX_BYTES) this.#savedBytes += earned;
   }
 
   onDemand(bps: number, now: Micros): void {
@@ -39,15 +52,13 @@ export class ProbeBudget {
     if (bps > this.#peakBps) this.#peakBps = bps;
   }
 
-  /** More capacity than this is of no use to media, bits per second; Infinity while nothing is known of media. */
+  /** More capacity than this is of no use to media, bits per second. */
   get usefulBps(): number {
-    const peak = Math.max(this.#peakBps, this.#peakBeforeBps);
-    return peak > 0 ? HEADROOM * peak : Number.POSITIVE_INFINITY;
+    return HEADROOM * Math.max(this.#peakBps, this.#peakBeforeBps);
   }
 
   /** Takes what a train costs, if there is enough. */
-  take(costBytes: number, now: Micros): boolean {
-    if (this.#firstUs < 0 || now - this.#firstUs < FREE_US) return true;
+  take(costBytes: number): boolean {
     if (this.#savedBytes < costBytes) return false;
     this.#savedBytes -= costBytes;
     return true;

@@ -32,7 +32,7 @@ export const CONNECTIONS_MAX = 65_536;
 /** Callers whose handshake is under way. */
 export const HALF_OPEN_MAX = 1024;
 /** With so many handshakes under way a caller must prove its address by a Retry token before anything is kept of it. */
-export const UNPROVEN_MAX = 32;
+export const UNPROVEN_MAX = 16;
 /** Stateless replies waiting to be sent; more are not made. */
 export const REPLIES_MAX = 64;
 /** The client's first destination connection ID (RFC 9000 §7.2). */

@@ -133,27 +133,19 @@ export const systemClock: Clock = {
   },
 };
 
-/** The longest a media frame is held back beyond the track's latency: more means that the clock is not a clock. */
-const PLAYOUT_HOLD_MAX_US = 10_000_000;
-
 /**
- * Smooth output (`--delivery timed`) of frames that arrive as soon as they can: each leaves at its media time, on the
- * clock of the quickest frame so far, plus the latency that recovery may take.
+ * Media time of live input whose clock shows in some media frames only (MPEG-TS): in between, time passes as it does
+ * here. Without any clock, the time of arrival.
  */
-export class PlayoutSchedule {
-  readonly #latencyUs: number;
-  #offsetUs: number | undefined;
+export class LiveTimeline {
+  #clockUs = 0;
+  #arrivedUs = 0;
 
-  constructor(latencyUs: number) {
-    this.#latencyUs = latencyUs;
-  }
-
-  /** When a media frame that arrived at `nowUs` leaves; never before `nowUs`. */
-  dueUs(timestampUs: number, nowUs: number): number {
-    const transit = nowUs - timestampUs;
-    // Slower than ever by more than the latency allows for: the sender's clock jumped. Begin again.
-    const isJump = this.#offsetUs !== undefined && transit > this.#offsetUs + PLAYOUT_HOLD_MAX_US;
-    if (this.#offsetUs === undefined || transit < this.#offsetUs || isJump) this.#offsetUs = transit;
-    return Math.max(nowUs, timestampUs + this.#offsetUs + this.#latencyUs);
+  /** @param clockUs Media time that the media frame itself gives, if any. @returns Its media time, us. */
+  timeOf(clockUs: number | undefined, arrivedUs: number): number {
+    if (clockUs === undefined) return this.#clockUs + arrivedUs - this.#arrivedUs;
+    this.#clockUs = clockUs;
+    this.#arrivedUs = arrivedUs;
+    return clockUs;
   }
 }

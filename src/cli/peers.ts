@@ -113,18 +113,18 @@ export class Peer {
   }
 
   /** A promise = a reliable track that wants a pause. */
-  send(key: TrackKey, unit: MediaUnit, arrivedUs: number): Promise<void> | undefined {
+  send(key: TrackKey, unit: MediaUnit): Promise<void> | undefined {
     const renditions = this.#hooks.renditions;
     if (renditions !== undefined) {
       this.announce({ input: key.input, track: 0 });
       const { name } = renditions[key.track] as RenditionSpec;
       const { data, keyFrame } = unit;
-      this.#ladder?.send(name, data, { timestamp: unit.timestampUs ?? arrivedUs, keyFrame });
+      this.#ladder?.send(name, data, { timestamp: unit.timestampUs ?? 0, keyFrame });
       return undefined;
     }
     const track = this.announce(key);
     track.send(unit.data, {
-      timestamp: unit.timestampUs ?? arrivedUs,
+      timestamp: unit.timestampUs ?? 0,
       keyFrame: unit.keyFrame,
       discardable: unit.discardable,
     });
@@ -256,11 +256,11 @@ export class Peers {
   }
 
   /** Sends one media frame to everybody. A promise = a reliable track that wants a pause. */
-  send(key: TrackKey, unit: MediaUnit, arrivedUs: number): Promise<void> | undefined {
+  send(key: TrackKey, unit: MediaUnit): Promise<void> | undefined {
     let wait: Promise<void> | undefined;
     for (const peer of this.#peers) {
       try {
-        const ready = peer.send(key, unit, arrivedUs);
+        const ready = peer.send(key, unit);
         if (ready !== undefined)
           wait = wait === undefined ? ready : Promise.all([wait, ready]).then(() => {});
       } catch (error) {

@@ -11,8 +11,6 @@ import type { CliIo } from './io.ts';
 import { type MediaOutput, openOutput } from './media-output.ts';
 import type { CliOptions } from './option-values.ts';
 import { applyUriParameters, parseOptions } from './options.ts';
-import { PlayoutSchedule } from './pace.ts';
-import { playOut } from './play-out.ts';
 import { hasResource, NO_RESOURCE, runSession } from './session.ts';
 import { StatsReporter } from './stats.ts';
 import { isMillraceUri, type MediaUri, type MillraceUri, parseMediaUri, parseMillraceUri } from './uri.ts';
@@ -59,6 +57,7 @@ export async function runReceive(args: readonly string[], io: CliIo): Promise<vo
         options,
         credentials,
         startBitrate: options.startBitrate,
+        delivery: deliveryOf(plan),
         admit: (request) => {
           if (!hasResource(uri, request)) return NO_RESOURCE;
           return isBusy ? { reject: { code: BUSY_CODE, reason: 'there is a publisher already' } } : true;
@@ -174,9 +173,8 @@ class Reception {
   }
 
   async #copy(track: IncomingTrack, number: number): Promise<void> {
-    const playout = this.#playoutOf(track);
     try {
-      for await (const frame of playout === undefined ? track : playOut(track, playout)) {
+      for await (const frame of track) {
         this.#skipped += frame.skipped;
         const wait = this.#output.write({
           data: frame.data,
@@ -197,15 +195,11 @@ class Reception {
       await this.#connection.close({ closeCode: 1, reason: 'the receiver could not write' });
     }
   }
+}
 
-  /** Smooth output unless it is asked for, or is natural, to write at once. Files have no time. */
-  #playoutOf(track: IncomingTrack): PlayoutSchedule | undefined {
-    const { media, options } = this.#plan;
-    const isDatagrams = media.kind === 'udp' || media.kind === 'rtp';
-    const delivery = options.delivery ?? (isDatagrams ? 'timed' : 'asap');
-    if (delivery === 'asap' || !Number.isFinite(track.latency)) return undefined;
-    return new PlayoutSchedule(track.latency * 1000);
-  }
+/** Smooth output where it is asked for or natural. Otherwise what the sender wishes. */
+function deliveryOf({ media, options }: ReceivePlan): 'asap' | 'timed' | undefined {
+  return options.delivery ?? (media.kind === 'udp' || media.kind === 'rtp' ? 'timed' : undefined);
 }
 
 /** The number in a record header: the sender's own where it sends records, else the order of arrival. */

@@ -15,7 +15,7 @@ import { checkInput, runInput } from './media-input.ts';
 import { BitrateWatch, openBitrateListener } from './on-bitrate.ts';
 import type { CliOptions } from './option-values.ts';
 import { applyUriParameters, parseOptions } from './options.ts';
-import { systemClock } from './pace.ts';
+import { LiveTimeline, systemClock } from './pace.ts';
 import { Peers, type TrackKey } from './peers.ts';
 import { hasResource, NO_RESOURCE, runSession } from './session.ts';
 import { StatsReporter } from './stats.ts';
@@ -205,8 +205,11 @@ async function sendAll(plan: SendPlan, io: CliIo, peers: Peers, signal: AbortSig
   };
   const inputs = media.map(async (source, input) => {
     await whenWanted(source, options, peers, signal);
-    const sink = (unit: MediaUnit): void | Promise<void> =>
-      peers.send({ input, track: unit.track }, unit, systemClock.nowUs() - startUs);
+    const timeline = new LiveTimeline();
+    const sink = (unit: MediaUnit): void | Promise<void> => {
+      unit.timestampUs = timeline.timeOf(unit.timestampUs, systemClock.nowUs() - startUs);
+      return peers.send({ input, track: unit.track }, unit);
+    };
     await (source.kind === 'ladder'
       ? runLadderInput(source.input, source.renditions, sink, signal)
       : runInput(source, context, sink));

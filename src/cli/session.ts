@@ -29,6 +29,8 @@ export interface SessionPlan {
   readonly startBitrate: number | undefined;
   /** Bit/s to begin with towards a peer that is not known yet, where neither is said. */
   readonly usualStartBitrate?: number | undefined;
+  /** How live tracks of the peer's are delivered; undefined = as it says. */
+  readonly delivery?: 'asap' | 'timed' | undefined;
   /** Listening: refuses a caller before the handshake. */
   readonly admit: (request: CallRequest) => Verdict;
   /** A line on stderr. */
@@ -183,6 +185,7 @@ function transportOptions(plan: SessionPlan): TransportOptions {
   return {
     ...(options.latency === undefined ? {} : { latency: options.latency }),
     startBitrate: options.startBitrate ?? plan.startBitrate,
+    delivery: plan.delivery,
     ...(options.inject === undefined ? {} : { faults: options.inject }),
   };
 }

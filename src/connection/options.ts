@@ -7,6 +7,7 @@ import type { ErasureCodec } from '../fec/codec.ts';
 import type { IdIssuer } from '../path/connection-ids.ts';
 import type { PathKeeper } from '../path/path-set.ts';
 import type { RateController } from '../rate/controller.ts';
+import type { Delivery } from '../track/types.ts';
 import { PARAMETER_DEFAULTS, type Parameters } from '../wire/parameters.ts';
 import type { InitialKeys } from './initial-keys.ts';
 
@@ -43,6 +44,8 @@ export interface ConnectionOptions {
   readonly codec: () => ErasureCodec;
   /** @param path On which the connection begins. */
   readonly controller: (path: PathId) => RateController;
+  /** How the application wants the peer's live tracks delivered; undefined = as the peer says. */
+  readonly deliveryWish?: Delivery | undefined;
   /** Give up when the handshake takes longer. */
   readonly handshakeTimeoutUs: Micros;
   /** Say something after this long without having sent anything (NATs forget a flow after 30 s). */

@@ -122,6 +122,7 @@ export class ConnectionState {
       makeDecoder: () => new BlockDecoder(options.codec()),
       events: trackEvents(this),
       latencyWishUs: () => (this.remoteParameters?.latencyMs ?? 0) * 1000,
+      deliveryWish: options.deliveryWish,
     });
     owners[TokenKind.ACK] = this.received;
     owners[TokenKind.CONTROL] = this.control;

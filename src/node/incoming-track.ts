@@ -3,7 +3,7 @@ import type { Connection as Core } from '../connection/connection.ts';
 import type { ReceiveStream } from '../stream/receive.ts';
 import type { TrackReceiver } from '../track/receive.ts';
 import { RecordDecoder } from '../track/record.ts';
-import type { FrameCounts, ReceiveStatistics, TrackKind } from '../track/types.ts';
+import type { Delivery, FrameCounts, ReceiveStatistics, TrackKind } from '../track/types.ts';
 import { type Deferred, deferred } from './deferred.ts';
 
 /** One received media frame. */
@@ -25,6 +25,7 @@ export interface TrackDescription {
   readonly kind: TrackKind;
   /** Milliseconds; Infinity: reliable. */
   readonly latency: number;
+  readonly delivery: Delivery;
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
@@ -39,6 +40,8 @@ export class IncomingTrack extends EventTarget implements AsyncIterable<Frame> {
   readonly id: number;
   readonly kind: TrackKind;
   readonly latency: number;
+  /** As soon as a media frame is complete, or evenly at its time: what holds here, ours or the sender's wish. */
+  readonly delivery: Delivery;
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly #core: Core;
   readonly #wake: () => void;
@@ -68,6 +71,7 @@ export class IncomingTrack extends EventTarget implements AsyncIterable<Frame> {
     this.id = id;
     this.kind = description.kind;
     this.latency = description.latency;
+    this.delivery = description.delivery;
     this.metadata = description.metadata;
     this.#core = core;
     this.#wake = wake;

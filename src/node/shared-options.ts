@@ -6,6 +6,7 @@ import { localParameters } from '../connection/options.ts';
 import type { SharedOptions } from '../endpoint.ts';
 import { codec } from '../fec/kernel.ts';
 import { MediaController } from '../rate/media.ts';
+import type { Delivery } from '../track/types.ts';
 import { DATAGRAM_BYTES_MAX } from '../wire/header.ts';
 import type { Parameters } from '../wire/parameters.ts';
 import { DEFAULT_LATENCY_MS } from './connection.ts';
@@ -18,6 +19,8 @@ import { bestCrypto, nodeCrypto } from './seal.ts';
 export interface TransportOptions {
   /** Recovery budget on top of the one-way delay; the larger wish of both ends wins. Default 120. */
   readonly latency?: number | undefined;
+  /** How live tracks of the peer's are delivered, whatever it says. Default: as it says. */
+  readonly delivery?: Delivery | undefined;
   /** Where the rate begins, bits per second; default: half of what the path to that host carried lately, else 500 kbit/s. */
   readonly startBitrate?: number | undefined;
   /** A connection ends when its peer is silent for so long; the smaller wish holds. Default 30000. */
@@ -38,6 +41,12 @@ export const secureRandom: Random = {
     randomFillSync(bytes);
   },
 };
+
+function checkedDelivery(value: unknown): Delivery | undefined {
+  if (value !== undefined && value !== 'asap' && value !== 'timed')
+    throw new TypeError(`delivery is 'asap' or 'timed', not ${String(value)}`);
+  return value;
+}
 
 /** The core's options for an endpoint with these. @param hostOf The peer's address on a path. */
 export function sharedOptions(
@@ -61,6 +70,7 @@ export function sharedOptions(
     crypto: options.aead === 'node' ? nodeCrypto : bestCrypto(),
     random: secureRandom,
     codec,
+    deliveryWish: checkedDelivery(options.delivery),
     controller: (path) =>
       new MediaController({ startBitrateBps: startBps > 0 ? startBps : startRateOf(hostOf(path)) }),
     handshakeTimeoutUs: timeoutMs * MILLISECOND,

@@ -211,6 +211,7 @@ export class Tracks {
     const description = {
       kind: announcement.kind,
       latency: announcement.isReliable ? Number.POSITIVE_INFINITY : announcement.latencyUs / MILLISECOND,
+      delivery: announcement.isReliable ? ('asap' as const) : announcement.delivery,
       metadata: decodeMetadata(announcement.metadata),
     };
     const track = new IncomingTrack(

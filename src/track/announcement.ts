@@ -8,7 +8,7 @@ import { MILLISECOND, type Micros } from '../base/protocol.ts';
 import { Ranges } from '../base/ranges.ts';
 import { ANNOUNCEMENT_BYTES_MAX, LATENCY_US_MAX, LATENCY_US_MIN, METADATA_BYTES_MAX } from './limits.ts';
 import type { LiveTrackOptions, ReliableTrackOptions } from './set-options.ts';
-import type { Announcement, TrackKind } from './types.ts';
+import type { Announcement, Delivery, TrackKind } from './types.ts';
 
 const KINDS: readonly TrackKind[] = ['video', 'audio', 'data'];
 const FLAG_TIMED = 1;
@@ -62,8 +62,12 @@ export function encodeAnnouncement(announcement: Announcement): Uint8Array {
   return writer.bytes;
 }
 
-/** The announcement in `bytes`, or undefined if it is malformed. `metadata` is a view. */
-export function decodeAnnouncement(bytes: Uint8Array): Announcement | undefined {
+/**
+ * The announcement in `bytes`, or undefined if it is malformed. `metadata` is a view.
+ *
+ * @param wish How the receiver wants media delivered, whatever the sender says.
+ */
+export function decodeAnnouncement(bytes: Uint8Array, wish?: Delivery): Announcement | undefined {
   const reader = new Reader().reset(bytes);
   const kind = KINDS[reader.u8()];
   const flags = reader.u8();
@@ -75,7 +79,7 @@ export function decodeAnnouncement(bytes: Uint8Array): Announcement | undefined 
   }
   const isReliable = (flags & FLAG_RELIABLE) !== 0;
   if (!isReliable && (latencyUs < LATENCY_US_MIN || latencyUs > LATENCY_US_MAX)) return undefined;
-  const delivery = (flags & FLAG_TIMED) !== 0 ? 'timed' : 'asap';
+  const delivery = wish ?? ((flags & FLAG_TIMED) !== 0 ? 'timed' : 'asap');
   const order = (flags & FLAG_UNORDERED) !== 0 ? 'none' : 'send';
   return { kind, delivery, order, isReliable, latencyUs, streamId, metadata };
 }

@@ -50,6 +50,8 @@ export interface TrackSetOptions {
   readonly events: TrackSetEvents;
   /** The latency that the peer asks for; 0 = no wish. */
   readonly latencyWishUs: () => Micros;
+  /** How the application wants the peer's live tracks delivered; undefined = as the peer says. */
+  readonly deliveryWish?: Delivery | undefined;
 }
 
 /** A live track to open. */

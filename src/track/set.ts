@@ -268,7 +268,7 @@ export class TrackSet implements FrameSource {
     if (assembly === undefined || receiver === undefined) return 0;
     const error = assembly.add(size, offset, piece);
     if (error !== 0 || assembly.complete === undefined) return error;
-    const announcement = decodeAnnouncement(assembly.complete);
+    const announcement = decodeAnnouncement(assembly.complete, this.#options.deliveryWish);
     if (announcement === undefined) return WireError.FRAME_ENCODING_ERROR;
     track.assembly = undefined;
     this.#announced(track, receiver, announcement, now);

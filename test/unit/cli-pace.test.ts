@@ -6,7 +6,7 @@ import {
   BitrateSchedule,
   ClockSchedule,
   type DueUnit,
-  PlayoutSchedule,
+  LiveTimeline,
   systemClock,
 } from '../../src/cli/pace.ts';
 
@@ -91,19 +91,13 @@ describe('pace', () => {
   });
 });
 
-describe('timed output', () => {
-  test('gives a frame out one latency after the quickest way it could have come', () => {
-    const playout = new PlayoutSchedule(100_000);
-    expect(playout.dueUs(0, 5_000)).toBe(105_000);
-    expect(playout.dueUs(20_000, 60_000)).toBe(125_000); // late by 35 ms, out on time
-    expect(playout.dueUs(40_000, 43_000)).toBe(143_000); // quicker: the clock moves
-    expect(playout.dueUs(60_000, 400_000)).toBe(400_000); // later than it may be
-  });
-
-  test('begins again when the clock of the sender jumps', () => {
-    const playout = new PlayoutSchedule(100_000);
-    playout.dueUs(50_000_000, 1_000);
-    expect(playout.dueUs(0, 2_000)).toBe(102_000);
-    expect(playout.dueUs(99_000_000, 3_000)).toBe(103_000);
+describe('live input', () => {
+  test('has the time of its clock, and between two of its values the time that passes here', () => {
+    const timeline = new LiveTimeline();
+    expect(timeline.timeOf(undefined, 5_000)).toBe(5_000);
+    expect(timeline.timeOf(1_400_000, 10_000)).toBe(1_400_000);
+    expect(timeline.timeOf(undefined, 13_000)).toBe(1_403_000);
+    expect(timeline.timeOf(1_440_000, 52_000)).toBe(1_440_000);
+    expect(timeline.timeOf(undefined, 52_500)).toBe(1_440_500);
   });
 });

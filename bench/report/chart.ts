@@ -32,7 +32,9 @@ const LETTER_EMS = 0.58;
 echarts.setPlatformAPI({
   measureText: (text: string, font?: string) => {
     const fontPx = Number(/(\d+)px/.exec(font ?? '')?.[1] ?? 12);
-    return { width: text.length * fontPx * LETTER_EMS };
+    // The height of a line is asked for as the width of one ideograph.
+    const ems = [...text].reduce((sum, letter) => sum + (letter > '\u2e80' ? 1 : LETTER_EMS), 0);
+    return { width: ems * fontPx };
   },
 });
 

@@ -75,6 +75,15 @@ describe('a cell', () => {
     expect(result.sources[1]?.steady.delivered).toBe(75);
   });
 
+  it('notices a sender whose own count differs from the wire by one byte (seed 1)', () => {
+    const { result } = runCell(specOf('millrace', 0.02, { durationMs: 1_000 }), {
+      onStart: ({ millrace }) => {
+        for (const track of millrace?.tracks ?? []) track.statistics.repairBytes++;
+      },
+    });
+    expect(result.faults).toEqual([expect.stringMatching(/^repair: \d+ bytes on the wire/)]);
+  });
+
   it('tells what a millrace connection says to prove a path from what it says of media (seed 1)', () => {
     const steps = [{ atMs: 1_000, do: 'blackout', link: 'both', durationMs: 1_500 }] as const;
     const { result } = runCell(specOf('millrace', 0, { steps }));

@@ -3,9 +3,7 @@
  * in real time. The spec and the figures are those of the virtual-time bench (src/lab), so that both can stand in one
  * table. In: a spec that is nothing but data. Out: figures that are nothing but data.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { loadavg, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { loadavg } from 'node:os';
 import type { CellSpec, SourceResult } from '../../src/lab/cell.ts';
 import type { LabFrame } from '../../src/lab/frames.ts';
 import { type Budget, summarize } from '../../src/lab/measure.ts';
@@ -73,8 +71,9 @@ export interface KernelResult {
 const STARTUP_MS = 3_000;
 const DRAIN_MS = 2_000;
 const COMPETITOR_PORT = 9_100;
-/** The emulator's error that the bench promises. */
+/** The emulator's error that the bench promises; of a hundred packets the 99th percentile is one of them. */
 const TIMING_ERROR_P99_US_MAX = 1_000;
+const TIMING_PACKETS_MIN = 1_000;
 
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => {
@@ -112,7 +111,7 @@ class KernelCell {
   #bulk: ByteCount | undefined;
   #isOver = false;
 
-  constructor(spec: KernelSpec, adapter: Adapter, emulator: Emulator, folder: string) {
+  constructor(spec: KernelSpec, adapter: Adapter, emulator: Emulator) {
     const sources: readonly Source[] = spec.isBulk ? [] : createSources(spec.workload);
     const { up, down } = spec.network;
     const context: AdapterContext = {
@@ -120,7 +119,6 @@ class KernelCell {
       latencyMs: spec.latencyMs,
       rttMs: (up.delayMs ?? 0) + (down.delayMs ?? 0),
       bitrateBps: sources.reduce((sum, source) => sum + source.bitrateBps, 0),
-      folder,
     };
     this.#spec = spec;
     this.#adapter = adapter;
@@ -248,7 +246,8 @@ class KernelCell {
       if (source.damaged > 0) faults.push(`${source.name}: ${source.damaged} frames came out twice`);
     const refused = up.refused + down.refused + deviceDrops[0] + deviceDrops[1];
     if (refused > 0) faults.push(`${refused} packets were dropped outside the link`);
-    const worstUs = Math.max(up.lateness.p99Us, down.lateness.p99Us);
+    const judged = [up.lateness, down.lateness].filter(({ count }) => count >= TIMING_PACKETS_MIN);
+    const worstUs = Math.max(0, ...judged.map(({ p99Us }) => p99Us));
     if (worstUs > TIMING_ERROR_P99_US_MAX)
       faults.push(`the emulator was late: p99 ${(worstUs / 1e3).toFixed(1)} ms (is the machine busy?)`);
     if (!this.#adapter.tasks.includes(this.#spec.isBulk ? 'bulk' : 'frames'))
@@ -284,15 +283,13 @@ function wireCount(before: DirectionStatistics, after: DirectionStatistics): Wir
 
 /** Runs a cell: makes the path, runs the programs, takes everything away again. */
 export async function runKernelCell(spec: KernelSpec, adapter: Adapter): Promise<KernelResult> {
-  const folder = mkdtempSync(join(tmpdir(), 'millrace-kernel-'));
   const emulator = await startEmulator({ network: spec.network, seed: spec.seed });
   try {
     return await Promise.race([
-      new KernelCell(spec, adapter, emulator, folder).run(),
+      new KernelCell(spec, adapter, emulator).run(),
       emulator.closed.then(() => Promise.reject(new Error('the emulator ended'))),
     ]);
   } finally {
     await emulator.close();
-    rmSync(folder, { recursive: true, force: true });
   }
 }

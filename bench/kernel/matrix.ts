@@ -3,12 +3,13 @@
  * limits. Links are those of the virtual-time bench: loss and delay in both directions, 20 Mbit/s, 100 ms of queue.
  * Source of the last set: RFC 8867 §5.1 and §5.6.
  */
-import type { WorkloadSpec } from '../../src/lab/workload.ts';
+import { AUDIO, type WorkloadSpec } from '../../src/lab/workload.ts';
 import { type LinkOptions, type LossSpec, type ScenarioStep, symmetric } from '../../src/sim.ts';
+import { WORKLOAD } from '../loss/matrix.ts';
 import { ADAPTERS, TCP_NAMES } from './adapters/all.ts';
 import type { KernelSpec } from './cell.ts';
 
-export type SetName = 'video' | 'bulk' | 'dynamic' | 'rfc8867' | 'quick';
+export type SetName = 'video' | 'model' | 'bulk' | 'dynamic' | 'rfc8867' | 'quick';
 
 /** What must hold of one cell. Ratios 0..1. */
 export interface KernelLimits {
@@ -35,7 +36,6 @@ export interface KernelCellPlan {
 
 const LATENCY_MS = 120;
 const STARTUP_MS = 3_000;
-const VIDEO: WorkloadSpec = { video: { bitrateBps: 4e6 } };
 const VIDEO_LINK_BPS = 20e6;
 const BULK_LINK_BPS = 50e6;
 const FRAMES_PER_SECOND = 30;
@@ -57,6 +57,7 @@ export const LOSSES: Readonly<Record<string, LossSpec>> = {
   burst: { kind: 'burst', ratio: 0.05, meanBurst: 4 },
   'burst-time': { kind: 'gilbert-elliott-time', meanGoodMs: 380, meanBadMs: 20 },
 };
+const MODEL_SEEDS = [2, 3, 4];
 const VIDEO_RTTS = [20, 60, 150];
 const VIDEO_LOSSES = ['0%', '1%', '2%', '5%', '10%', 'burst', 'burst-time'];
 const BULK_LOSSES = ['0%', '0.1%', '1%', '2%', '5%', '10%'];
@@ -112,7 +113,7 @@ function videoCells(set: 'video' | 'quick'): KernelCellPlan[] {
           spec: {
             transport,
             network: symmetric(linkOf(rttMs, VIDEO_LINK_BPS, lossOf(loss))),
-            workload: VIDEO,
+            workload: WORKLOAD,
             latencyMs: LATENCY_MS,
             startupMs: STARTUP_MS,
             durationMs: STARTUP_MS + measuredMs,
@@ -123,6 +124,22 @@ function videoCells(set: 'video' | 'quick'): KernelCellPlan[] {
       }),
     ),
   );
+}
+
+/** Where one run of TCP is mostly luck, more of them for the comparison with the model. */
+function modelCells(): KernelCellPlan[] {
+  return videoCells('video')
+    .filter(({ spec, facets }) => spec.transport === 'tcp-cubic' && facets.loss.startsWith('burst'))
+    .flatMap((cell) =>
+      MODEL_SEEDS.map(
+        (seed): KernelCellPlan => ({
+          ...cell,
+          id: `model/${cell.network}/tcp-cubic-seed-${seed}`,
+          set: 'model',
+          spec: { ...cell.spec, seed },
+        }),
+      ),
+    );
 }
 
 function bulkCells(): KernelCellPlan[] {
@@ -141,7 +158,7 @@ function bulkCells(): KernelCellPlan[] {
           transport,
           isBulk: true,
           network: symmetric(linkOf(rttMs, BULK_LINK_BPS, spec)),
-          workload: VIDEO,
+          workload: WORKLOAD,
           latencyMs: LATENCY_MS,
           startupMs: STARTUP_MS,
           durationMs: STARTUP_MS + BULK_MS,
@@ -176,6 +193,7 @@ function dynamicCells(): KernelCellPlan[] {
   const rttMs = 60;
   const workload: WorkloadSpec = {
     video: { bitrateBps: 4e6, follow: { minBps: 300_000, maxBps: 4e6 } },
+    audio: AUDIO,
   };
   return Object.entries(CHANGES).flatMap(([network, { link = {}, steps }]) =>
     ADAPTERS.map(
@@ -244,7 +262,7 @@ function rfc8867Cells(): KernelCellPlan[] {
 
 /** Every cell, in the order of running. */
 export function allCells(): KernelCellPlan[] {
-  return [...videoCells('video'), ...bulkCells(), ...dynamicCells(), ...rfc8867Cells()];
+  return [...videoCells('video'), ...modelCells(), ...bulkCells(), ...dynamicCells(), ...rfc8867Cells()];
 }
 
 /** Few and short: is millrace on time at least as often as TCP? */

@@ -9,7 +9,8 @@ import type { LossSpec } from '../../src/sim/loss.ts';
 import { symmetric } from '../../src/sim/network.ts';
 import type { BenchCell } from './plan.ts';
 
-const WORKLOAD: WorkloadSpec = { video: { bitrateBps: 4e6 }, audio: AUDIO };
+/** Also of the bench against the kernel. */
+export const WORKLOAD: WorkloadSpec = { video: { bitrateBps: 4e6 }, audio: AUDIO };
 export const RTTS_MS: readonly number[] = [20, 60, 150, 300];
 export const LATENCIES_MS: readonly number[] = [60, 120, 250];
 /** By which TCP and plain UDP are judged: they have no latency of their own. */

@@ -19,8 +19,6 @@ export interface AdapterContext {
   readonly rttMs: number;
   /** Of all sources together. */
   readonly bitrateBps: number;
-  /** Where it may keep files for the time of the run. */
-  readonly folder: string;
 }
 
 /** One program at one end. */

@@ -4,6 +4,7 @@
  */
 import { runCell } from '../../src/lab/cell.ts';
 import type { LatencySummary } from '../../src/lab/measure.ts';
+import { Network, Simulator, TcpFlow } from '../../src/sim.ts';
 import { milliseconds } from '../loss/format.ts';
 import { goodputBytes, type KernelSpec } from './cell.ts';
 import type { Finished } from './store.ts';
@@ -15,6 +16,10 @@ const SEEDS = [1, 2, 3, 4, 5];
 const RATIO_MIN = 0.75;
 const RATIO_MAX = 1.25;
 const GOODPUT_BPS_MIN = 0.5e6;
+
+const STARTUP_MS = 3_000;
+/** Of bytes without frames. */
+const NO_LATENCY: LatencySummary = { p50Ms: 0, p95Ms: 0, p99Ms: 0, maxMs: 0 };
 
 const MODELS: Readonly<Record<string, 'tcp-cubic' | 'tcp-skip'>> = {
   'tcp-cubic': 'tcp-cubic',
@@ -38,15 +43,36 @@ function median(values: readonly number[]): number {
 }
 
 function medianLatency(latencies: readonly LatencySummary[]): LatencySummary {
+  if (latencies[0] === NO_LATENCY) return NO_LATENCY;
   const of = (name: keyof LatencySummary): number => median(latencies.map((latency) => latency[name]));
   return { p50Ms: of('p50Ms'), p95Ms: of('p95Ms'), p99Ms: of('p99Ms'), maxMs: of('maxMs') };
+}
+
+/** Bytes as fast as they go, over the model. */
+function bulkBps({ network, durationMs, startupMs = STARTUP_MS }: KernelSpec, seed: number): number {
+  const sim = new Simulator({ seed });
+  const { up, down } = new Network(sim, network);
+  const flow = new TcpFlow(sim, { forward: up, backward: down, congestion: 'cubic' });
+  flow.start();
+  flow.write(Number.POSITIVE_INFINITY);
+  sim.run(startupMs * 1_000);
+  const before = flow.receiver.inOrderBytes;
+  sim.run(durationMs * 1_000);
+  return ((flow.receiver.inOrderBytes - before) * 8_000) / (durationMs - startupMs);
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 function runModel(
   spec: KernelSpec,
   transport: 'tcp-cubic' | 'tcp-skip',
 ): { bps: number; latency: LatencySummary } {
-  const { network, workload, latencyMs, durationMs, startupMs = 3_000, steps = [] } = spec;
+  if (spec.isBulk === true) {
+    return { bps: mean(SEEDS.map((seed) => bulkBps(spec, seed))), latency: NO_LATENCY };
+  }
+  const { network, workload, latencyMs, durationMs, startupMs = STARTUP_MS, steps = [] } = spec;
   const runs = SEEDS.map((seed) => {
     const { result, cell } = runCell({
       transport,
@@ -71,7 +97,7 @@ function runModel(
     };
   });
   return {
-    bps: runs.reduce((sum, { bps }) => sum + bps, 0) / runs.length,
+    bps: mean(runs.map(({ bps }) => bps)),
     latency: medianLatency(runs.map(({ latency }) => latency)),
   };
 }
@@ -81,7 +107,7 @@ export function compareModel(cells: readonly Finished[]): Comparison[] {
   const groups = new Map<string, Finished[]>();
   for (const finished of cells) {
     const { spec, network, set } = finished.cell;
-    if (MODELS[spec.transport] === undefined || finished.result.sources.length === 0) continue;
+    if (MODELS[spec.transport] === undefined) continue;
     const id = `${set === 'model' ? 'video' : set}/${network}/${spec.transport}`;
     groups.set(id, [...(groups.get(id) ?? []), finished]);
   }
@@ -91,8 +117,8 @@ export function compareModel(cells: readonly Finished[]): Comparison[] {
 function compareRuns(id: string, runs: readonly Finished[]): Comparison {
   const { spec } = (runs[0] as Finished).cell;
   const model = runModel(spec, MODELS[spec.transport] as 'tcp-cubic' | 'tcp-skip');
-  const kernelBps = runs.reduce((sum, { result }) => sum + result.goodputBps, 0) / runs.length;
-  const latencies = runs.map(({ result }) => result.sources[0]?.steady.latency as LatencySummary);
+  const kernelBps = mean(runs.map(({ result }) => result.goodputBps));
+  const latencies = runs.map(({ result }) => result.sources[0]?.steady.latency ?? NO_LATENCY);
   const ratio = model.bps / kernelBps;
   return {
     id,
@@ -107,8 +133,8 @@ function compareRuns(id: string, runs: readonly Finished[]): Comparison {
 
 /** Both side by side. */
 export function modelRows(comparisons: readonly Comparison[]): Rows {
-  const latency = ({ p50Ms, p95Ms, p99Ms }: LatencySummary): string =>
-    [p50Ms, p95Ms, p99Ms].map(milliseconds).join(' / ');
+  const latency = (one: LatencySummary): string =>
+    one === NO_LATENCY ? '-' : [one.p50Ms, one.p95Ms, one.p99Ms].map(milliseconds).join(' / ');
   const rows = comparisons.map((one) => [
     one.id,
     (one.kernelBps / 1e6).toFixed(2),

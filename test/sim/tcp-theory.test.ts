@@ -45,6 +45,16 @@ const MONTE_CARLO: readonly [rttMs: number, p: number, mbps: number][] = [
   [200, 0.1, 0.16],
 ];
 
+/** Mbit/s of Linux 6.18 over 50 Mbit/s with a queue of 100 ms, RTT 60 ms, loss both ways: bench:kernel, 30 s each. */
+const KERNEL: readonly [p: number, mbps: number][] = [
+  [0, 48.33],
+  [0.001, 9.12],
+  [0.01, 1.98],
+  [0.02, 1.38],
+  [0.05, 0.8],
+  [0.1, 0.45],
+];
+
 const measured = new Map<string, number>();
 
 /** Long enough for about 400 losses, so that the figure is good to some 3 %. */
@@ -81,6 +91,14 @@ describe('throughput under random loss (seed 1)', () => {
       expect(Math.abs(measure('cubic', p, rttMs) / (mbps * 1e6) - 1)).toBeLessThan(0.25);
     },
   );
+
+  it.each(KERNEL)('CUBIC carries what the CUBIC of a kernel carried, within 25 %%, at loss %f', (p, mbps) => {
+    const link = { delayMs: 30, rateBps: 50e6, queue: { ms: 100 }, loss: { kind: 'iid', ratio: p } as const };
+    const world = tcpWorld(link, { congestion: 'cubic', seed: 1, backward: link });
+    const seconds = p > 0 ? Math.ceil(400 / (((mbps * 1e6) / WINDOW_BITS) * p)) : 30;
+    const ratio = goodputBps(world, 3 * SECOND, seconds * SECOND) / (mbps * 1e6);
+    expect(Math.abs(ratio - 1)).toBeLessThan(0.25);
+  });
 
   it('falls below the formula at 10 % loss, where recovering takes as long as growing', () => {
     expect(measure('reno', 0.1, 100) / renoBps(0.1, 100)).toBeLessThan(0.8);

@@ -114,8 +114,14 @@ function table({ head, rows }: Rows, foldedUnder?: string): Block {
   return { kind: 'table', head, rows, ...(foldedUnder === undefined ? {} : { foldedUnder }) };
 }
 
-function videoSection(cells: readonly Finished[]): Section {
+/** One chart per RTT: the share of frames on time by loss. */
+export function headlineCharts(cells: readonly Finished[]): Chart[] {
   const perCent = (finished: Finished): number => 100 * onTimeShare(finished);
+  const video = cells.filter(({ cell }) => cell.set === 'video');
+  return byLoss(video, 'On time', 'frames on time, %', perCent, { min: 0, max: 100 });
+}
+
+function videoSection(cells: readonly Finished[]): Section {
   return {
     id: 'kernel-video',
     title: 'Live video beside the kernel’s TCP',
@@ -129,7 +135,7 @@ function videoSection(cells: readonly Finished[]): Section {
       {
         kind: 'charts',
         columns: 3,
-        charts: byLoss(cells, 'On time', 'frames on time, %', perCent, { min: 0, max: 100 }),
+        charts: headlineCharts(cells),
       },
       {
         kind: 'charts',

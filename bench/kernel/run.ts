@@ -4,7 +4,8 @@
  * links in real time; docs/benchmarks.md says how.
  * A bad answer: a limit of a cell missed; millrace on time less often than a TCP beside it; a cell that does not add up.
  * Usage: `npm run bench:kernel [-- --quick] [--set NAME] [--only CELL] [--transport NAME] [--jobs N] [--resume]
- * [--folder PATH] [--json FILE] [--markdown FILE] [--model] [--timing] [--normal-priority] [--list]`. Linux, root, koffi.
+ * [--folder PATH] [--json FILE] [--markdown FILE] [--model] [--timing] [--publish] [--normal-priority] [--list]`.
+ * Linux, root, the package koffi. `--publish` changes bench/results and the README.
  * Ends with 1 for a bad answer, with 2 where the bench cannot run.
  */
 import { writeFileSync } from 'node:fs';
@@ -20,6 +21,7 @@ import { allCells, type KernelCellPlan, quickCells } from './matrix.ts';
 import { compareModel, modelRows } from './model.ts';
 import { askForPunctuality } from './native.ts';
 import { Running } from './programs.ts';
+import { publish } from './publish.ts';
 import { kernelSections } from './report.ts';
 import { estimateMs, runCells } from './schedule.ts';
 import { type Finished, Store, toJson } from './store.ts';
@@ -44,6 +46,7 @@ const { values } = parseArgs({
     json: { type: 'string' },
     markdown: { type: 'string' },
     model: { type: 'boolean', default: false },
+    publish: { type: 'boolean', default: false },
     'normal-priority': { type: 'boolean', default: false },
     timing: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
@@ -125,7 +128,7 @@ async function main(): Promise<number> {
   );
   console.log(text);
   for (const fault of faults) console.error(fault);
-  if (values.json !== undefined) {
+  if (values.json !== undefined || values.publish) {
     const facts = gatherFacts('bench:kernel', {
       seeds: [...new Set(finished.map(({ cell }) => cell.spec.seed))].join(', '),
       load: `${loadBefore} before the run`,
@@ -133,7 +136,9 @@ async function main(): Promise<number> {
     });
     const title = 'millrace beside the TCP of this kernel';
     const sections = kernelSections(finished, model, verdicts);
-    writeFileSync(values.json, `${toJson({ title, facts, sections, cells: finished, model }, 1)}\n`);
+    const file = { title, facts, sections, cells: finished, model };
+    if (values.json !== undefined) writeFileSync(values.json, `${toJson(file, 1)}\n`);
+    if (values.publish) publish(file);
   }
   if (values.markdown !== undefined) writeFileSync(values.markdown, `${text}\n`);
   const isGood =

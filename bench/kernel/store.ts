@@ -16,10 +16,15 @@ export interface Finished {
 /** JSON has no Infinity. */
 const INFINITY = 'Infinity';
 
-/** Results as JSON text. */
+/** More digits say nothing. */
+const DECIMALS = 1e4;
+
+/** Results as JSON text, with four decimals. */
 export function toJson(value: unknown, indent = 0): string {
-  const replace = (_key: string, inner: unknown): unknown =>
-    inner === Number.POSITIVE_INFINITY ? INFINITY : inner;
+  const replace = (_key: string, inner: unknown): unknown => {
+    if (inner === Number.POSITIVE_INFINITY) return INFINITY;
+    return typeof inner === 'number' ? Math.round(inner * DECIMALS) / DECIMALS : inner;
+  };
   return JSON.stringify(value, replace, indent);
 }
 

@@ -85,16 +85,18 @@ function escapeText(text: string): string {
   return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;');
 }
 
-/** Two palettes with a contrast of at least 3:1 for lines and 4.5:1 for text against their background. */
-const STYLE = `
-:root { --paper: #fff; --card: #f7f8fa; --ink: #1c2430; --faint: #5b6675; --line: #cdd3dc;
+/** For pictures that stand alone, too. Two palettes with a contrast of at least 3:1 for lines and 4.5:1 for text against their background. */
+export const PALETTE: string = `:root { --paper: #fff; --card: #f7f8fa; --ink: #1c2430; --faint: #5b6675; --line: #cdd3dc;
   --accent: #0b62d6; --accent2: #2f8f83; --accent3: #6a4fc8; --warm: #c8402b; --warm2: #b36b00; --warm3: #a33a7c;
   --cool: #44790f; --grey: #7a8390; --missed: #b3261e; }
 @media (prefers-color-scheme: dark) {
   :root { --paper: #12161c; --card: #1a2028; --ink: #e6eaf0; --faint: #a3adba; --line: #3a4452;
     --accent: #6cb0ff; --accent2: #5fcabb; --accent3: #b49cff; --warm: #ff8a73; --warm2: #f0b04a; --warm3: #f08fc8;
     --cool: #a3d65c; --grey: #98a2b0; --missed: #ff9a90; }
-}
+}`;
+
+const STYLE = `
+${PALETTE}
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, sans-serif; }
 header, main { max-width: 1180px; margin: 0 auto; padding: 0 20px; }

@@ -9,6 +9,7 @@ import { Assembler, fragmentsOf } from '../../bench/kernel/ends/fragments.ts';
 import { makeFrame, readFrame } from '../../bench/kernel/frame-bytes.ts';
 import { allCells, type KernelCellPlan, quickCells } from '../../bench/kernel/matrix.ts';
 import { FrameRun } from '../../bench/kernel/pipe-frames.ts';
+import { picture, readmeSection } from '../../bench/kernel/publish.ts';
 import { kernelSections } from '../../bench/kernel/report.ts';
 import { estimateMs } from '../../bench/kernel/schedule.ts';
 import { type Finished, Store } from '../../bench/kernel/store.ts';
@@ -241,5 +242,17 @@ describe('the report', () => {
     expect(JSON.stringify(sections.at(-1))).toContain('"!50.00 %"');
     const page = renderPage('kernel', [{ title: 'kernel', facts: {}, sections }]);
     expect(page).toContain('On time, RTT 60 ms');
+  });
+
+  it('gives the README a picture that stands alone, and a table of what is in it', () => {
+    const cells = ['video/60-5%/millrace', 'video/60-5%/tcp-cubic', 'video/60-10%/millrace'].map((id) =>
+      finished(cell(id), 1),
+    );
+    const svg = picture(cells);
+    expect(svg).toMatch(/^<svg[^>]*><style>:root \{ --paper/);
+    for (const [, name] of svg.matchAll(/var\(--(\w+)\)/g)) expect(svg).toContain(`--${name}:`);
+    expect(readmeSection(cells, { machine: 'a machine' })).toContain(
+      '| 5%   | 99.0 % at 1.10 | 99.0 % at 1.10 |',
+    );
   });
 });

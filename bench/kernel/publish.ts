@@ -1,0 +1,76 @@
+/**
+ * Puts a full run where people look: the results under bench/results, a picture, and the README's section between two
+ * marks. In: the report file of a run and its cells. Out: three files changed.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { markdownTable } from '../loss/tables.ts';
+import { renderChart } from '../report/chart.ts';
+import { PALETTE } from '../report/page.ts';
+import type { ReportFile } from '../report/section.ts';
+import { headlineCharts } from './report.ts';
+import { type Finished, toJson } from './store.ts';
+import { onTimeShare, wireRatio } from './verdict.ts';
+
+const ROOT = new URL('../../', import.meta.url);
+const PICTURE = 'bench/results/kernel.svg';
+const BEGIN = '<!-- bench:kernel -->';
+const END = '<!-- /bench:kernel -->';
+const PICTURE_RTT_MS = 60;
+const PICTURE_PX = 760;
+
+function path(name: string): string {
+  return fileURLToPath(new URL(name, ROOT));
+}
+
+/** The chart of the README as a file of its own, which follows the reader's choice of light or dark. */
+export function picture(cells: readonly Finished[]): string {
+  const [chart] = headlineCharts(cells.filter(({ cell }) => cell.facets.rttMs === PICTURE_RTT_MS));
+  if (chart === undefined) throw new RangeError('a picture needs the video cells');
+  const style = `<style>${PALETTE} svg { background: var(--paper); }</style>`;
+  return renderChart(chart, PICTURE_PX).replace(/>/, `>${style}`);
+}
+
+/** The README's section. */
+export function readmeSection(cells: readonly Finished[], facts: ReportFile['facts']): string {
+  const own = cells.filter(({ cell }) => cell.set === 'video' && cell.facets.rttMs === PICTURE_RTT_MS);
+  const names = [...new Set(own.map(({ cell }) => cell.spec.transport))];
+  const losses = [...new Set(own.map(({ cell }) => cell.facets.loss))];
+  const rows = losses.map((loss) => [
+    loss,
+    ...names.map((name) => {
+      const found = own.find(({ cell }) => cell.facets.loss === loss && cell.spec.transport === name);
+      if (found === undefined) return '-';
+      return `${(100 * onTimeShare(found)).toFixed(1)} % at ${wireRatio(found).toFixed(2)}`;
+    }),
+  ]);
+  return [
+    '## Beside the TCP of a real kernel',
+    '',
+    `![Frames on time by loss: millrace and others over the same emulated path](${PICTURE})`,
+    '',
+    `4 Mbit/s video over 20 Mbit/s, RTT ${PICTURE_RTT_MS} ms, loss each way, through real sockets: frames on time (propagation +`,
+    'serialisation + 120 ms), and bytes on the wire per byte of media.',
+    '',
+    markdownTable(['loss', ...names], rows),
+    '',
+    `${facts.machine}, ${facts.node}; \`${facts.command}\`. What the names mean, all other figures and how to measure them`,
+    'again: [docs/benchmarks.md](docs/benchmarks.md#against-the-kernel), `bench/results/kernel.json`.',
+  ].join('\n');
+}
+
+/** Writes results, picture and README. Throws a `RangeError` when the README has no marks. */
+export function publish(file: ReportFile & { readonly cells: readonly Finished[] }): void {
+  mkdirSync(path('bench/results'), { recursive: true });
+  writeFileSync(path('bench/results/kernel.json'), `${toJson(file)}\n`);
+  writeFileSync(path(PICTURE), picture(file.cells));
+  const readme = readFileSync(path('README.md'), 'utf8');
+  const begin = readme.indexOf(BEGIN);
+  const end = readme.indexOf(END);
+  if (begin < 0 || end < begin) throw new RangeError(`README.md lacks ${BEGIN} ... ${END}`);
+  const section = readmeSection(file.cells, file.facts);
+  writeFileSync(
+    path('README.md'),
+    `${readme.slice(0, begin + BEGIN.length)}\n${section}\n${readme.slice(end)}`,
+  );
+}

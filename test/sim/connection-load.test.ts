@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { MILLISECOND, SECOND } from '../../src/base/protocol.ts';
 import type { LinkOptions } from '../../src/sim/link-options.ts';
+import { REFUSED } from '../../src/stream/receive.ts';
 import type { SendStream } from '../../src/stream/send.ts';
 import type { TrackSender } from '../../src/track/send.ts';
 import { connectPair, feedStream, isConnected, openVideo, readStreams, sendVideo } from '../helpers/calls.ts';
@@ -128,4 +129,26 @@ describe('many at once', () => {
     expect(count('expired')).toBeGreaterThan(900);
     expect(count('dropped') + count('expired') + count('acknowledged') + count('lost')).toBe(1200);
   });
+});
+
+test('a packet that is refused for want of room, and comes twice, delivers its app datagram once', () => {
+  const pair = makePair({
+    seed: 1,
+    up: { delayMs: 20, duplicate: { ratio: 1, delayMs: 1 } },
+    down: { delayMs: 20 },
+  });
+  connectPair(pair);
+  const { streams } = pair.server.connection.state;
+  let refusals = 0;
+  const take = streams.onStreamFrame.bind(streams);
+  streams.onStreamFrame = (frame) => (refusals++ < 3 ? REFUSED : take(frame));
+  pair.client.host.call((now) => {
+    const stream = pair.client.connection.streams.open('unidirectional') as SendStream;
+    pair.client.connection.datagrams.send(Uint8Array.of(7), 1e6, now);
+    stream.write(new Uint8Array(100));
+  });
+  pair.run(2000);
+  expect(refusals).toBeGreaterThan(3);
+  expect(pair.server.events.filter(({ type }) => type === 'datagram').length).toBe(1);
+  expect(isConnected(pair)).toBe(true);
 });

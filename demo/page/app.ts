@@ -10,11 +10,13 @@ import { ControlLink } from './control-link.ts';
 import { Controls } from './controls.ts';
 import type { ClipPlayer } from './fallback.ts';
 import { SideHistory } from './history.ts';
-import type { FromWorker, SideAddresses, SideReport, ToWorker } from './messages.ts';
+import type { FromWorker, SideReport, ToWorker } from './messages.ts';
 import { pictureFrom, settingsFrom, sourceFrom, withSettings } from './query.ts';
 import { describe, describeClip, type Moment, type SideMood } from './sentence.ts';
 import { SideView } from './side-view.ts';
+import { playSolo } from './solo.ts';
 import { SoundOutput } from './sound.ts';
+import { startWorker } from './start-worker.ts';
 
 type SideName = 'tcp' | 'millrace';
 const SIDES: readonly SideName[] = ['tcp', 'millrace'];
@@ -225,6 +227,7 @@ class Page {
         sender: address(`${name}/sender`),
         receiver: address(`${name}/receiver`),
       })),
+      pictureFrom(query),
       (message) => this.#takeFromWorker(message),
     );
     if (sourceFrom(query) === 'camera') void this.#useSource('camera');
@@ -288,18 +291,6 @@ function showClip(): void {
   location.search = `?${query}`;
 }
 
-function startWorker(sides: readonly SideAddresses[], onMessage: (message: FromWorker) => void): Worker {
-  const worker = new Worker('worker.js', { type: 'module', name: 'media' });
-  worker.onmessage = ({ data }: MessageEvent<FromWorker>) => onMessage(data);
-  const canvases: Record<string, OffscreenCanvas> = {};
-  for (const { name } of sides) {
-    const canvas = document.querySelector(`canvas[data-side="${name}"]`) as HTMLCanvasElement;
-    canvases[name] = canvas.transferControlToOffscreen();
-  }
-  const source = pictureFrom(query);
-  const start: ToWorker = { type: 'start', sides, canvases, source, openedAtMs: performance.timeOrigin };
-  worker.postMessage(start, Object.values(canvases));
-  return worker;
-}
-
-new Page();
+const { role } = document.documentElement.dataset;
+if (role === 'send' || role === 'receive') playSolo(role, query, hasCodecs);
+else new Page();

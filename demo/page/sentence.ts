@@ -22,6 +22,8 @@ export interface Moment {
   readonly event: { readonly kind: 'blackout' | 'rebind'; readonly agoMs: number } | undefined;
 }
 
+/** Frozen for more than this share, nobody would speak of repair. */
+const TROUBLE_RATIO = 0.02;
 /** Between these, two latencies are alike for a viewer, ms. */
 const ALIKE_MS = 80;
 
@@ -40,7 +42,8 @@ export function describe(moment: Moment): string {
   if (isAlike) return `${cause} Both show the same moment, ${seconds(tcp.latencyMs)} behind the camera.`;
   const waits = settings.lossRatio > 0 ? 'TCP waits for every lost packet' : 'TCP';
   const tcpPart = `${waits}: ${seconds(tcp.latencyMs)} behind${frozen(tcp.frozenRatio)} at ${rate(tcp.bitsPerSecond)}.`;
-  const repairs = millrace.repaired > 0 ? 'millrace repairs them in time' : 'millrace';
+  const keepsUp = millrace.repaired > 0 && millrace.frozenRatio < TROUBLE_RATIO;
+  const repairs = keepsUp ? 'millrace repairs them in time' : 'millrace';
   return `${cause} ${tcpPart} ${repairs}: ${seconds(millrace.latencyMs)} behind${frozen(millrace.frozenRatio)} at ${rate(millrace.bitsPerSecond)}.`;
 }
 

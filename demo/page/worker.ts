@@ -32,6 +32,7 @@ class Studio {
   readonly #tone: ToneSource = new ToneSource();
   readonly #openedAtMs: number;
   readonly #timer: ReturnType<typeof setInterval>;
+  #preview: OffscreenCanvasRenderingContext2D | undefined;
 
   constructor(start: ToWorker & { type: 'start' }, video: VideoEncoderConfig) {
     const { width, height, framesPerSecond } = start.source;
@@ -41,6 +42,7 @@ class Studio {
     this.#source.onPicture = (picture, drawnAtMs) => {
       this.#log.onCapture(drawnAtMs);
       for (const { encoder } of this.#sides) encoder?.encodePicture(picture, drawnAtMs);
+      this.#preview?.drawImage(picture, 0, 0);
     };
     this.#tone.onSound = (sound) => {
       for (const { encoder } of this.#sides) encoder?.encodeSound(sound);
@@ -58,6 +60,8 @@ class Studio {
     const encoder = sender === undefined ? undefined : new SideEncoder(sender, video, fail);
     const isShown = receiver !== undefined && canvas !== undefined;
     const player = isShown ? new SidePlayer(receiver, canvas, this.#log) : undefined;
+    // A page that only sends shows what it sends.
+    if (receiver === undefined && canvas !== undefined) this.#preview = canvas.getContext('2d') ?? undefined;
     if (player !== undefined) player.onSound = sendSound;
     this.#sides.push({ name, encoder, player });
   }

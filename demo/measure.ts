@@ -12,7 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
-import type { SideReport } from './page/messages.ts';
+import type { SideReport } from './page/side-report.ts';
 
 const { values } = parseArgs({
   options: {

@@ -3,7 +3,7 @@
  * rates and shares for the charts, the figures and the sentence. Pure.
  */
 import type { PathCounters } from '../control-protocol.ts';
-import type { SideReport } from './messages.ts';
+import type { SideReport } from './side-report.ts';
 
 /** Cumulative values of one side at one instant. */
 interface Sample {

@@ -1,7 +1,7 @@
 /** The figures under one side's picture. In: rates and the last report. Out: text on the page. */
 import type { SideRates } from './history.ts';
-import type { SideReport } from './messages.ts';
 import { rate, seconds } from './sentence.ts';
+import type { SideReport } from './side-report.ts';
 
 const NAMES = ['Behind', '95 % within', 'Frozen', 'Encoded'] as const;
 /** An older picture than this gets a badge, ms. */

@@ -3,9 +3,10 @@
  * In: the role. Out: the source and its preview, or the player.
  */
 import { openCamera } from './camera.ts';
-import type { FromWorker, SideReport } from './messages.ts';
+import type { FromWorker } from './messages.ts';
 import { pictureFrom, sourceFrom } from './query.ts';
 import { rate } from './sentence.ts';
+import type { SideReport } from './side-report.ts';
 import { startWorker } from './start-worker.ts';
 
 const SIDE = 'millrace';

@@ -5,8 +5,9 @@
  */
 import { chooseVideo, SideEncoder } from './encoder.ts';
 import { SourceLog } from './measure.ts';
-import type { FromWorker, SideAddresses, SideReport, ToWorker } from './messages.ts';
+import type { FromWorker, SideAddresses, ToWorker } from './messages.ts';
 import { SidePlayer } from './player.ts';
+import type { SideReport } from './side-report.ts';
 import { PictureSource } from './source.ts';
 import { ToneSource } from './tone.ts';
 

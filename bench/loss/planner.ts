@@ -179,6 +179,19 @@ function changingRows(): Row[] {
       hasTimeline: true,
     },
     {
+      // An encoder that does not listen: 70 % of its frames would fit if no other were begun.
+      id: 'overload-60-120',
+      rttMs: 60,
+      latencyMs: 120,
+      loss: none,
+      lossName: '0 %, 3 Mbit/s',
+      limits: {},
+      changes: {
+        network: symmetric({ delayMs: 30, rateBps: 3e6, queue: { ms: 100 } }),
+        durationMs: STARTUP_MS + 20_000,
+      },
+    },
+    {
       id: 'startup-150-120-5%',
       rttMs: 150,
       latencyMs: 120,

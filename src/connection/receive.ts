@@ -151,7 +151,7 @@ export class Receiver {
         this.#lifecycle.onPacketAfterEnd();
         return 0;
       }
-      if (!isProbingFrame(type)) this.#isProbing = false;
+      if (this.#isProbing && !isProbingFrame(type)) this.#isProbing = false;
       const handler = this.#handlers[type];
       if (handler === undefined) return 2 + WireError.PROTOCOL_VIOLATION;
       if (!isClose && type !== FrameType.ACK) isEliciting = 1;

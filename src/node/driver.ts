@@ -137,8 +137,8 @@ export class Driver {
 
   #watchInterfaces(): void {
     this.#interfaceTimer = setInterval(() => {
-      if (!isAddressGone(this.#sockets.main.localHost)) return;
       for (const connection of this.#handlers.keys()) {
+        if (!isAddressGone(this.#sockets.of(connection.activePath).localHost)) continue;
         connection.migrate(nowUs());
         this.wake(connection);
       }

@@ -68,6 +68,7 @@ class WideController implements RateController {
   }
 
   setMaxRate(): void {}
+  setWantedRate(): void {}
 
   onPathChange(now: Micros): void {
     this.#real.onPathChange(now);

@@ -159,6 +159,11 @@ export class Bitrate {
     this.#shareOf(track).maxBps = maxBps;
   }
 
+  /** The application would send this much media more on some track if it were proven; 0 = nothing is wanted. */
+  want(bps: number): void {
+    this.#state.controller.setWantedRate((bps * MAX_HEADROOM) / this.#yield);
+  }
+
   /** What a ladder that sends on `track` wants to know of the path. */
   describe(track: TrackSender, path: LadderPath): void {
     const { controller } = this.#state;

@@ -227,6 +227,11 @@ export class Connection implements Protocol<ConnectionEvent> {
     this.#bitrate.limit(track, maxBps);
   }
 
+  /** The application would send this much media at once if it were proven, bits per second; 0 = nothing is wanted. */
+  wantRate(bps: number): void {
+    this.#bitrate.want(bps);
+  }
+
   /** Fills in what a ladder that sends on `track` wants to know. */
   describePath(track: TrackSender, path: LadderPath): void {
     this.#bitrate.describe(track, path);

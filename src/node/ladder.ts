@@ -200,6 +200,7 @@ export class RenditionLadder extends EventTarget {
     const now = nowUs();
     this.track.describePath(this.#path);
     this.#ladder.onPath(this.#path, now);
+    this.track.want(this.#ladder.wantedBps(now));
     this.#tell();
   }
 

@@ -102,6 +102,7 @@ export class OutgoingTrack extends EventTarget {
   #ended: Deferred<void> | undefined;
   #ready: Deferred<void> | undefined;
   #isEnding = false;
+  #wantedBps = 0;
   #isOver = false;
 
   /** @internal Made by `Connection.createTrack` only. */
@@ -132,6 +133,13 @@ export class OutgoingTrack extends EventTarget {
     return this.#sender === undefined
       ? Number.POSITIVE_INFINITY
       : this.#host.core.maxFrameBytesOf(this.#sender);
+  }
+
+  /** @internal A ladder would send this much if it were proven, bits per second; 0 = nothing is wanted. */
+  want(bps: number): void {
+    if (bps === this.#wantedBps || this.#isOver) return;
+    this.#wantedBps = bps;
+    this.#host.core.wantRate(bps);
   }
 
   /** @internal Fills in what a ladder wants to know of the path. */

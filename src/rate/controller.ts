@@ -55,6 +55,8 @@ export interface RateController {
   onMediaDemand(bps: number, now: Micros): void;
   /** No rate above this is wanted, probed for, or paced (encoder maximum, peak demand). */
   setMaxRate(bps: number): void;
+  /** The application would send this much at once if it were proven (a better rendition waits); 0 = nothing is wanted. */
+  setWantedRate(bps: number): void;
   /** Forgets the path's base delay, rate and loss: the connection has moved to another path. */
   onPathChange(now: Micros): void;
 

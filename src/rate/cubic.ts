@@ -138,6 +138,9 @@ export class CubicController implements RateController {
   onProbeTimeout(): void {}
   onMediaDemand(): void {}
 
+  /** Its rate grows by what is sent, not by probes. */
+  setWantedRate(): void {}
+
   setMaxRate(bps: number): void {
     this.#maxBps = bps;
   }

@@ -93,6 +93,14 @@ export class Ladder {
     return Math.max(minBps, Math.min(maxBps, this.#budgetBps));
   }
 
+  /** What a step up needs: worth finding out whether the path carries it. 0 = there is none, or not now. */
+  wantedBps(now: Micros): number {
+    const next = this.#steps[this.current + 1];
+    if (next === undefined || this.wanted !== this.current) return 0;
+    const isHeld = now < this.#noUpBeforeUs || now - this.#cutAtUs < CUT_HOLD_US;
+    return isHeld ? 0 : this.#upBps(this.current + 1);
+  }
+
   /** Looks at the path. Call often: with every media frame. */
   onPath(path: LadderPath, now: Micros): void {
     this.#budgetBps = path.budgetBps;
@@ -208,8 +216,13 @@ export class Ladder {
     const next = this.#steps[current + 1];
     if (next === undefined || now - this.#cutAtUs < CUT_HOLD_US) return false;
     const isQueueShort = path.isCompeting || path.queueUs < queueTargetUs(path.budgetBps);
-    const keyFrameBps = (this.#keyFrameBits[current + 1] as number) / KEY_FRAME_SECONDS;
-    const needBps = Math.max(UP_FACTOR * next.minBps + keyFrameBps, next.targetBps);
-    return isQueueShort && path.budgetBps >= needBps && this.#fits(current + 1, path);
+    return isQueueShort && path.budgetBps >= this.#upBps(current + 1) && this.#fits(current + 1, path);
+  }
+
+  /** What there has to be for a step up to a rendition, its key frame included. */
+  #upBps(index: number): number {
+    const { minBps, targetBps } = this.#step(index);
+    const keyFrameBps = (this.#keyFrameBits[index] as number) / KEY_FRAME_SECONDS;
+    return Math.max(UP_FACTOR * minBps + keyFrameBps, targetBps);
   }
 }

@@ -169,6 +169,10 @@ export class MediaController implements RateController {
     if (bps > 0 && this.#state === START && !this.#hasProbed) this.#startProbe(FIRST_GAIN, true, now);
   }
 
+  setWantedRate(bps: number): void {
+    this.#budget.wantedBps = bps;
+  }
+
   setMaxRate(bps: number): void {
     this.#estimate.wantedBps = bps;
     this.#estimate.clampAll();
@@ -285,7 +289,7 @@ export class MediaController implements RateController {
     // What is sent anyway costs nothing.
     const sentBps = Math.min(targetBps, this.#signals.sent.rate(now - SECOND / 2, now));
     const costBytes = ((gain * targetBps - sentBps) * lengthUs) / 8e6;
-    if (!this.#signals.isBulk && !this.#budget.take(costBytes)) return;
+    if (!this.#signals.isBulk && !this.#budget.take(costBytes, now)) return;
     this.#hasProbed = true;
     this.#probe.start(gain, targetBps, lengthUs, now);
   }

@@ -19,7 +19,13 @@ const LEFT_MAX_BYTES = 5_000;
 const HEADROOM = 1.3;
 const PEAK_US: Micros = 10 * SECOND;
 
+/** An application that would send more if it were proven, and cannot otherwise find out, gets a train this often. */
+const WANTED_INTERVAL_US: Micros = 4 * SECOND;
+
 export class ProbeBudget {
+  /** A rate that the application would use at once if it were proven: a better rendition; 0 = none. */
+  wantedBps = 0;
+  #wantedAtUs: Micros = Number.NEGATIVE_INFINITY;
   #firstUs: Micros = -1;
   #savedBytes: number;
   #isFirst = true;
@@ -54,12 +60,16 @@ export class ProbeBudget {
 
   /** More capacity than this is of no use to media, bits per second. */
   get usefulBps(): number {
-    return HEADROOM * Math.max(this.#peakBps, this.#peakBeforeBps);
+    return Math.max(HEADROOM * Math.max(this.#peakBps, this.#peakBeforeBps), this.wantedBps);
   }
 
-  /** Takes what a train costs, if there is enough. */
-  take(costBytes: number): boolean {
-    if (this.#savedBytes < costBytes) return false;
+  /** Takes what a train costs, if there is enough, or if it is worth it. */
+  take(costBytes: number, now: Micros): boolean {
+    if (this.#savedBytes < costBytes) {
+      if (this.wantedBps === 0 || now - this.#wantedAtUs < WANTED_INTERVAL_US) return false;
+      this.#wantedAtUs = now;
+      return true;
+    }
     this.#savedBytes -= costBytes;
     return true;
   }

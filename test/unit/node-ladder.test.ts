@@ -85,12 +85,12 @@ describe('createLadder', () => {
     const asked = new Promise<string>((resolve) => {
       ladder.addEventListener('keyframerequest', (event) => resolve((event as RenditionEvent).rendition));
     });
-    ladder.send('large', new Uint8Array(100), { timestamp: 0, keyFrame: true });
+    ladder.send(ladder.current, new Uint8Array(100), { timestamp: 0, keyFrame: true });
     await expect
       .poll(() => incoming.find(({ metadata }) => metadata.label === 'second'), { timeout: 20_000 })
       .toBeDefined();
     incoming.find(({ metadata }) => metadata.label === 'second')?.requestKeyFrame();
-    expect(await asked).toBe('large');
+    expect(await asked).toBe(ladder.wanted);
     await ladder.track.end();
   });
 });

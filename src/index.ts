@@ -2,6 +2,7 @@
 export { type ErrorCode, TransportError, type TransportErrorDetails } from './base/errors.ts';
 export { BUSY_CODE } from './connection/closing.ts';
 export type { DatagramOutcome } from './connection/datagrams.ts';
+export type { Cause, Diagnosis, DirectionDiagnosis } from './connection/diagnosis.ts';
 export type { FrameOutcome } from './connection/events.ts';
 export type { Rejections } from './connection/stats.ts';
 export { type ConnectOptions, connect, type Target } from './node/connect.ts';
@@ -30,6 +31,7 @@ export {
 export type { BitrateChangeEvent, FrameOptions, OutgoingTrack, SentFrame } from './node/outgoing-track.ts';
 export { generatePassphrase } from './node/passphrase.ts';
 export type { Address } from './node/paths.ts';
+export type { ConnectionReport } from './node/report.ts';
 export type { TransportOptions } from './node/shared-options.ts';
 export type { ConnectionStats } from './node/stats.ts';
 export type { BidirectionalStream, StreamOptions } from './node/streams.ts';
@@ -44,3 +46,4 @@ export type {
   SendStatistics,
   TrackKind,
 } from './track/types.ts';
+export type { EndCounters } from './wire/counters.ts';

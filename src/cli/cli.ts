@@ -2,6 +2,7 @@
  * The command line as a function: arguments and streams in, an exit code out. `main.ts` is the program around it.
  */
 import { generatePassphrase } from '../index.ts';
+import { runDoctor } from './doctor.ts';
 import { describeError, EXIT_OK, EXIT_USAGE, exitCodeOf, UsageError } from './errors.ts';
 import { commandHelp, MAIN_HELP } from './help.ts';
 import type { CliIo } from './io.ts';
@@ -27,6 +28,10 @@ async function dispatch(argv: readonly string[], io: CliIo): Promise<number> {
     case 'receive':
       if (args.includes('--help') || args.includes('-h')) return print(io, commandHelp(command));
       await (command === 'send' ? runSend(args, io) : runReceive(args, io));
+      return EXIT_OK;
+    case 'doctor':
+      if (args.includes('--help') || args.includes('-h')) return print(io, commandHelp(command));
+      await runDoctor(args, io);
       return EXIT_OK;
     case 'sim':
       return print(io, runSim(args));

@@ -26,6 +26,7 @@ export interface OptionSpec {
 }
 
 const BOTH: readonly Command[] = ['send', 'receive'];
+const ALL: readonly Command[] = ['send', 'receive', 'doctor'];
 
 /** The table. */
 export const OPTIONS: readonly OptionSpec[] = [
@@ -135,7 +136,7 @@ export const OPTIONS: readonly OptionSpec[] = [
   {
     name: 'start-bitrate',
     value: 'RATE',
-    commands: BOTH,
+    commands: ALL,
     group: 'Connection',
     inUri: true,
     help: 'where rate control begins (default 4M for test:, ts, u32 and record, else 500k)',
@@ -146,7 +147,7 @@ export const OPTIONS: readonly OptionSpec[] = [
   {
     name: 'timeout',
     value: 'TIME',
-    commands: BOTH,
+    commands: ALL,
     group: 'Connection',
     inUri: true,
     help: 'give up calling after this time (default 5s)',
@@ -175,9 +176,37 @@ export const OPTIONS: readonly OptionSpec[] = [
     },
   },
   {
+    name: 'no-doctor',
+    commands: BOTH,
+    group: 'Connection',
+    help: 'a listener refuses millrace doctor (by default it answers whoever has the credentials)',
+    set: (o) => {
+      o.doctor = false;
+    },
+  },
+  {
+    name: 'duration',
+    value: 'TIME',
+    commands: ['doctor'],
+    group: 'Connection',
+    help: 'how long each measurement takes, at most 5s (default 3s)',
+    set: (o, text) => {
+      o.duration = parseTime(text, '--duration', 100, 5_000);
+    },
+  },
+  {
+    name: 'json',
+    commands: ['doctor'],
+    group: 'Statistics',
+    help: 'one JSON object instead of words',
+    set: (o) => {
+      o.json = true;
+    },
+  },
+  {
     name: 'passphrase',
     value: 'TEXT',
-    commands: BOTH,
+    commands: ALL,
     group: 'Credentials',
     inUri: true,
     help: '10 to 79 characters, the same on both sides; others can see it in the process list',
@@ -188,7 +217,7 @@ export const OPTIONS: readonly OptionSpec[] = [
   {
     name: 'passphrase-file',
     value: 'PATH',
-    commands: BOTH,
+    commands: ALL,
     group: 'Credentials',
     help: 'read it from the first line of a file; or set MILLRACE_PASSPHRASE',
     set: (o, text) => {
@@ -198,7 +227,7 @@ export const OPTIONS: readonly OptionSpec[] = [
   {
     name: 'identity',
     value: 'NAME',
-    commands: BOTH,
+    commands: ALL,
     group: 'Credentials',
     inUri: true,
     help: 'who calls, for listeners that tell callers apart',
@@ -209,7 +238,7 @@ export const OPTIONS: readonly OptionSpec[] = [
   {
     name: 'cert',
     value: 'PATH',
-    commands: BOTH,
+    commands: ALL,
     group: 'Credentials',
     help: 'own certificate chain (PEM), with --key: for a listener, or a caller whom the listener asks',
     set: (o, text) => {
@@ -219,7 +248,7 @@ export const OPTIONS: readonly OptionSpec[] = [
   {
     name: 'key',
     value: 'PATH',
-    commands: BOTH,
+    commands: ALL,
     group: 'Credentials',
     help: 'private key of --cert (PEM)',
     set: (o, text) => {
@@ -229,7 +258,7 @@ export const OPTIONS: readonly OptionSpec[] = [
   {
     name: 'ca',
     value: 'PATH',
-    commands: BOTH,
+    commands: ALL,
     group: 'Credentials',
     help: 'certificates to trust (PEM) instead of the system ones',
     set: (o, text) => {
@@ -239,7 +268,7 @@ export const OPTIONS: readonly OptionSpec[] = [
   {
     name: 'pin',
     value: 'sha256:HEX',
-    commands: BOTH,
+    commands: ALL,
     group: 'Credentials',
     inUri: true,
     help: "trust exactly the listener's certificate with this fingerprint",
@@ -250,7 +279,7 @@ export const OPTIONS: readonly OptionSpec[] = [
   {
     name: 'servername',
     value: 'NAME',
-    commands: BOTH,
+    commands: ALL,
     group: 'Credentials',
     inUri: true,
     help: 'name to expect in the certificate (default the host)',
@@ -290,7 +319,7 @@ export const OPTIONS: readonly OptionSpec[] = [
   {
     name: 'inject',
     value: 'loss=5%,...',
-    commands: BOTH,
+    commands: ALL,
     group: 'Advanced',
     help: 'for tests: loss=, reorder=, duplicate= (shares), seed=, as datagrams leave: give it at both ends',
     set: (o, text) => {
@@ -299,7 +328,7 @@ export const OPTIONS: readonly OptionSpec[] = [
   },
   {
     name: 'help',
-    commands: BOTH,
+    commands: ALL,
     group: 'Advanced',
     help: 'this text',
     set: (o) => {

@@ -6,7 +6,7 @@ import { UsageError } from './errors.ts';
 import type { RenditionSpec } from './ladder-spec.ts';
 import { parseInteger, parseRatio } from './units.ts';
 
-export type Command = 'send' | 'receive';
+export type Command = 'send' | 'receive' | 'doctor';
 export const FRAMINGS = ['ts', 'u32', 'record', 'raw'] as const;
 export type Framing = (typeof FRAMINGS)[number];
 export const KINDS = ['video', 'audio', 'data'] as const;
@@ -56,6 +56,9 @@ export interface CliOptions {
   timeout?: number;
   reconnect?: boolean;
   maxPeers?: number;
+  doctor?: boolean;
+  duration?: number;
+  json?: boolean;
   stats?: number;
   statsJson?: StatsTarget;
   inject?: InjectedFaults;

@@ -14,6 +14,7 @@ import {
   type TransportOptions,
   type Verdict,
 } from '../index.ts';
+import { DOCTOR_RESOURCE } from '../node/doctor.ts';
 import { setUsualStartRate } from '../node/known-rates.ts';
 import type { Credentials } from './credentials.ts';
 import { describeError } from './errors.ts';
@@ -125,7 +126,11 @@ async function runListener(
     ...plan.credentials,
     ...(plan.uri.host === '' ? {} : { host: plan.uri.host }),
     port: plan.uri.port,
-    authorize: (request) => (isOver || plan.signal.aborted ? CLOSING : plan.admit(request)),
+    doctor: plan.options.doctor !== false,
+    authorize: (request) => {
+      if (isOver || plan.signal.aborted) return CLOSING;
+      return request.resource === DOCTOR_RESOURCE || plan.admit(request);
+    },
     onCallerFailed: (error, { host, port }) => {
       // A caller that fell silent is no news, and may be many.
       if (error.code === 'ERR_MILLRACE_TIMEOUT') return;

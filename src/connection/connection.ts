@@ -14,7 +14,9 @@ import { hasInvariantHeader, isLongHeader, VERSION, versionOf } from '../wire/he
 import type { Parameters } from '../wire/parameters.ts';
 import { isRetry, readRetry } from '../wire/retry.ts';
 import { Bitrate } from './bitrate.ts';
+import { collectCounters } from './counters.ts';
 import type { DatagramQueue } from './datagrams.ts';
+import { type Diagnosis, judge } from './diagnosis.ts';
 import type { ConnectionEvent } from './events.ts';
 import { Lifecycle } from './lifecycle.ts';
 import type { ConnectionOptions } from './options.ts';
@@ -210,6 +212,17 @@ export class Connection implements Protocol<ConnectionEvent> {
   release(): void {
     this.#state.ids.end();
     this.#state.paths.releaseAll();
+  }
+
+  /** Asks the peer for its counters: a `counters` event follows, and `state.exchange.peer` has them. */
+  requestCounters(): void {
+    this.#state.exchange.request();
+  }
+
+  /** Who dropped what, by this end's counters and the newest ones of the peer; undefined before those have come. */
+  diagnosis(): Diagnosis | undefined {
+    const { exchange, streams } = this.#state;
+    return exchange.peer && judge(collectCounters(this.#state), exchange.peer, streams.isBlocked);
   }
 
   /** What a live track's encoder may produce now, bits per second. */

@@ -27,6 +27,8 @@ export type ConnectionEvent =
   | { readonly type: 'path-wanted' }
   /** Datagrams leave on another path: the peer, or this end, has another address. */
   | { readonly type: 'path-changed' }
+  /** The peer's counters have come: asked for by `requestCounters`, or sent in front of its close. */
+  | { readonly type: 'counters' }
   /** Always the last one. */
   | { readonly type: 'closed'; readonly closing: Closing }
   | { readonly type: 'track'; readonly trackId: number; readonly announcement: Announcement }

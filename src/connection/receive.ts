@@ -146,7 +146,7 @@ export class Receiver {
       const type = reader.u8();
       if (type === FrameType.PADDING) continue;
       const isClose = type === FrameType.CONNECTION_CLOSE || type === FrameType.APPLICATION_CLOSE;
-      if (!isOpen && !isClose) {
+      if (!isOpen && !isClose && type !== FrameType.COUNTERS) {
         // CONNECTION_CLOSE travels alone: whatever else comes after the end is absorbed unread.
         this.#lifecycle.onPacketAfterEnd();
         return 0;
@@ -208,6 +208,15 @@ export class Receiver {
       if (frame === undefined) return WireError.FRAME_ENCODING_ERROR;
       lifecycle.onPeerClose(frame, now);
       return 0;
+    });
+    this.#on(FrameType.COUNTERS_REQUEST, FrameType.COUNTERS_REQUEST, () => {
+      state.exchange.onRequest();
+      return 0;
+    });
+    this.#on(FrameType.COUNTERS, FrameType.COUNTERS, (reader) => {
+      const error = state.exchange.onCounters(reader);
+      if (error === 0) events.push({ type: 'counters' });
+      return error;
     });
     this.#on(FrameType.HANDSHAKE_DONE, FrameType.HANDSHAKE_DONE, () =>
       state.options.isServer ? WireError.PROTOCOL_VIOLATION : 0,

@@ -23,6 +23,7 @@ import { DATAGRAM_BYTES_MIN } from '../wire/header.ts';
 import type { Parameters } from '../wire/parameters.ts';
 import { CloseState } from './closing.ts';
 import { ControlFrames } from './control.ts';
+import { CountersExchange, collectCounters } from './counters.ts';
 import { DatagramQueue } from './datagrams.ts';
 import { EventQueue } from './event-queue.ts';
 import { HandshakePhase } from './handshake-phase.ts';
@@ -64,6 +65,8 @@ export class ConnectionState {
   readonly paths: PathSet;
   /** Of the peer, for an end that only listens. */
   readonly silence: Silence = new Silence();
+  /** Both ends' counters. */
+  readonly exchange: CountersExchange = new CountersExchange(() => collectCounters(this));
   remoteParameters: Parameters | undefined;
   /** The datagram size the peer announced. */
   peerDatagramBytes: number = DATAGRAM_BYTES_MIN;
@@ -133,6 +136,7 @@ export class ConnectionState {
     owners[TokenKind.DATAGRAM] = this.datagrams;
     owners[TokenKind.PROBE] = this.prober;
     owners[TokenKind.PATH] = this.ids;
+    owners[TokenKind.COUNTERS] = this.exchange;
     this.handshake = new HandshakePhase(options, this.rtt);
   }
 }

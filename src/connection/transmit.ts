@@ -122,11 +122,12 @@ export class Transmitter {
   }
 
   #wantsShort(now: Micros): boolean {
-    const { received, recovery, control, ids, streams, tracks } = this.#state;
+    const { received, recovery, control, ids, streams, tracks, exchange } = this.#state;
     return (
       received.ackDueAt() <= now ||
       recovery.probesDue > 0 ||
       control.wantsToSend() ||
+      exchange.wantsToSend() ||
       ids.wantsToSend() ||
       streams.wantsToSend(now) ||
       tracks.wantsToSend(now) ||
@@ -153,7 +154,7 @@ export class Transmitter {
   /** One short packet at `out[start)`; returns its bytes, 0 = nothing to say. */
   #writeShort(out: Uint8Array, start: number, padTo: number, now: Micros): number {
     const state = this.#state;
-    const { recovery, control, ids, streams, tracks } = state;
+    const { recovery, control, exchange, ids, streams, tracks } = state;
     if (!recovery.canSend()) return 0;
     if (!this.#wantsShort(now)) return start === 0 ? this.#writeSizeProbe(out, now) : 0;
     const mayWriteData = this.#mayWriteData(now);
@@ -170,6 +171,7 @@ export class Transmitter {
     this.#hasData = false;
     const acksEnd = this.#writeFeedback(writer, now);
     if (control.wantsToSend()) control.writeFrames(writer, recovery.record);
+    if (exchange.wantsToSend()) exchange.writeFrames(writer, recovery.record);
     if (ids.wantsToSend()) ids.writeFrames(writer, recovery.record);
     streams.writeFrames(writer, recovery.record, now);
     tracks.writeFrames(writer, recovery.record, now);
@@ -320,7 +322,7 @@ export class Transmitter {
       );
     }
     if (keys === undefined || size >= DATAGRAM_BYTES_MIN) return size;
-    const { recovery } = this.#state;
+    const { recovery, exchange } = this.#state;
     if (!recovery.canSend()) return size;
     const packetNumber = recovery.begin();
     const numberBytes = packetNumberBytes(packetNumber, recovery.largestAcked);
@@ -328,6 +330,7 @@ export class Transmitter {
     const { isApplication, errorCode, reason } = close.frame;
     const writer = this.#writer.reset(out, size + headerBytes, DATAGRAM_BYTES_MIN - TAG_BYTES - LENGTH_BYTES);
     this.#hasData = false;
+    exchange.writeNow(writer);
     writeClose(writer, isApplication, errorCode, 0, encodeText(reason, REASON_BYTES_MAX));
     const padTo = size > 0 ? DATAGRAM_BYTES_MIN : 0;
     return size + this.#finish(out, size, DATAGRAM_BYTES_MIN, numberBytes, packetNumber, padTo, 0, now);

@@ -14,6 +14,7 @@ import type { IncomingTrack } from './incoming-track.ts';
 import { noteRate } from './known-rates.ts';
 import type { OutgoingTrack } from './outgoing-track.ts';
 import type { Address } from './paths.ts';
+import { type ConnectionReport, makeReport } from './report.ts';
 import { type ConnectionStats, collectStats } from './stats.ts';
 import { type BidirectionalStream, type StreamOptions, Streams } from './streams.ts';
 import { type TrackOptions, Tracks } from './tracks.ts';
@@ -57,6 +58,8 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
   readonly #wake: () => void;
   readonly #parts: ConnectionParts;
   readonly #moves: Deferred<void>[] = [];
+  /** Waiting for the peer's counters. */
+  readonly #reports: Deferred<void>[] = [];
   readonly #ready: Deferred<void> = deferred<void>();
   readonly #closed: Deferred<{ closeCode: number; reason: string }> = deferred();
   readonly #tracks: Tracks;
@@ -152,6 +155,26 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
   }
 
   /**
+   * Who dropped what: asks the peer for its counters and compares them with this end's. After the end, what the peer sent
+   * in front of its close.
+   *
+   * @throws TransportError ERR_MILLRACE_CLOSED if the connection ended and the peer never told.
+   */
+  async report(): Promise<ConnectionReport> {
+    if (this.#core.isOpen) {
+      const told = deferred<void>();
+      this.#reports.push(told);
+      this.#core.requestCounters();
+      this.#wake();
+      await told.promise;
+    }
+    const report = makeReport(this.#core);
+    if (report === undefined)
+      throw new TransportError('ERR_MILLRACE_CLOSED', 'the peer did not tell its counters');
+    return report;
+  }
+
+  /**
    * Caller: leaves the present network path for a socket on a fresh port, whose route the system chooses anew. Everything
    * goes on: keys, tracks, streams. It happens by itself when the path falls silent, or when the address that this end
    * sends from disappears.
@@ -216,6 +239,9 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
       case 'closed':
         this.#onClosed(event.closing);
         return;
+      case 'counters':
+        for (const report of this.#reports.splice(0)) report.resolve();
+        return;
       case 'path-changed':
         this.remoteAddress = this.#parts.addressNow();
         for (const move of this.#moves.splice(0)) move.resolve();
@@ -245,6 +271,7 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
     else this.#closed.reject(error);
     noteRate(this.remoteAddress.host, this.#core);
     for (const move of this.#moves.splice(0)) move.reject(over);
+    for (const report of this.#reports.splice(0)) report.resolve();
     this.#tracks.onClosed(error);
     this.#streams.onClosed(over);
     this.datagrams.onClosed();

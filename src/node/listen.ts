@@ -7,6 +7,7 @@ import type { EndpointCounters } from '../endpoint.ts';
 import { Connection, DEFAULT_LATENCY_MS } from './connection.ts';
 import { type Credentials, checkListener, listenerCredentials } from './credentials.ts';
 import { AsyncQueue } from './deferred.ts';
+import { DOCTOR_REFUSED_CODE, DOCTOR_RESOURCE, DoctorVisits } from './doctor.ts';
 import { type Accept, Driver, nowUs } from './driver.ts';
 import { inRange } from './in-range.ts';
 import type { Address } from './paths.ts';
@@ -45,6 +46,11 @@ export interface ListenOptions extends TransportOptions, Credentials {
    * listener does not know them any more, and need not wait for their idle timeout. Default: another one each time.
    */
   readonly resetKey?: string | undefined;
+  /**
+   * False: `millrace doctor` is refused. By default it is answered like any caller with the right credentials: it measures
+   * the path, one visitor at a time, and `incoming` tells nothing of it. `authorize` is asked about its resource too.
+   */
+  readonly doctor?: boolean | undefined;
 }
 
 /** Callers wait this long for `for await` to take them; beyond it the oldest is closed. */
@@ -120,6 +126,7 @@ export async function listen(options: ListenOptions = {}): Promise<Listener> {
     (connection) => void connection.close({ closeCode: REFUSED_CODE }),
   );
   const live = new Set<Connection>();
+  const visits = new DoctorVisits();
   const accept = (core: Core, address: string): Connection => {
     const connection = new Connection({
       core,
@@ -132,10 +139,18 @@ export async function listen(options: ListenOptions = {}): Promise<Listener> {
     live.add(connection);
     connection.addEventListener('close', () => live.delete(connection), { once: true });
     connection.onIncoming = (resource, identity) => {
+      if (resource === DOCTOR_RESOURCE && options.doctor === false) {
+        core.close(true, DOCTOR_REFUSED_CODE, 'this listener answers no doctor', nowUs());
+        driver.wake(core);
+        return;
+      }
       void admit(options, driver, core, connection, { resource, identity, alpn: ALPN, address });
     };
     connection.ready.then(
-      () => ready.push(connection),
+      () => {
+        if (connection.resource === DOCTOR_RESOURCE) void visits.take(connection);
+        else ready.push(connection);
+      },
       (error: TransportError) => {
         // Our own refusal is no failure of the caller.
         if (error.code !== 'ERR_MILLRACE_CLOSED') options.onCallerFailed?.(error, connection.remoteAddress);

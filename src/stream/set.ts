@@ -276,6 +276,11 @@ export class StreamSet implements FrameSource {
     this.#control.onLost(id, type, value);
   }
 
+  /** Bytes that have arrived and were not read, those beyond gaps included. */
+  get waitingBytes(): number {
+    return this.#window.received - this.#window.consumed;
+  }
+
   /** True while something to be sent waits for credit: the peer's application does not read. */
   get isBlocked(): boolean {
     return this.#control.nextDeadline !== NEVER;

@@ -21,11 +21,12 @@ export const TokenKind = {
   DATAGRAM: 9,
   PROBE: 10,
   PATH: 11,
+  COUNTERS: 12,
 } as const;
 /** One of {@link TokenKind}. */
 export type TokenKind = (typeof TokenKind)[keyof typeof TokenKind];
 /** How many kinds there are: the size of an owner table. */
-export const TOKEN_KINDS = 12;
+export const TOKEN_KINDS = 13;
 
 /** Where a packet under construction notes what it carries. Nothing is allocated per token. */
 export interface PacketRecord {

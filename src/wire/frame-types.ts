@@ -37,10 +37,12 @@ export const FrameType = {
   DATAGRAM: 0x30,
   /** 0x32, 0x33: + 1 LEN. */
   REPAIR: 0x32,
+  COUNTERS_REQUEST: 0x34,
+  COUNTERS: 0x35,
 } as const;
 
 /** Frame types are below this: the size of a dispatch table. */
-export const FRAME_TYPES = 0x34;
+export const FRAME_TYPES = 0x36;
 
 /** What `parse` methods return: 0 is fine, anything else is the WireError to close with. */
 export type ParseResult = number;

@@ -3,6 +3,7 @@ import type { FailureCase } from './case.ts';
 import { headOfLine } from './f01-head-of-line.ts';
 import { boundedResend } from './f02-bounded-resend.ts';
 import { outages } from './f03-outage.ts';
+import { verdicts } from './f04-verdicts.ts';
 import { slowReaders } from './f05-slow-reader.ts';
 import { feedback } from './f07-feedback.ts';
 import { closes } from './f09-close.ts';
@@ -15,6 +16,7 @@ export const FIELD: readonly FailureCase[] = [
   ...headOfLine,
   ...boundedResend,
   ...outages,
+  ...verdicts,
   ...slowReaders,
   ...feedback,
   ...closes,

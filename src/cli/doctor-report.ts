@@ -1,0 +1,118 @@
+/** What the doctor found, in numbers for programs and in words for people. Pure. Source: docs/cli.md. */
+import type { Diagnosis } from '../connection/diagnosis.ts';
+import type { ProbeResult } from '../node/probe.ts';
+
+/** What became of the first datagrams: `passes`, nobody listens, or no answer. */
+export type UdpVerdict = 'passes' | 'closed' | 'unanswered';
+
+/** Everything measured. Absent: not measured. */
+export interface DoctorFindings {
+  readonly udp: UdpVerdict;
+  readonly rttMs?: number;
+  readonly minRttMs?: number;
+  readonly datagramBytes?: number;
+  /** Small datagrams at a steady rate, to the peer and from it. */
+  readonly steadyUp?: ProbeResult;
+  readonly steadyDown?: ProbeResult;
+  /** Bits per second that arrived when one side sent as much as rate control let go: a lower bound. */
+  readonly capacityUpBps?: number;
+  readonly capacityDownBps?: number;
+  readonly rebinding?: 'survived' | 'failed';
+  readonly diagnosis?: Diagnosis;
+  /** What to give as `--latency`. */
+  readonly latencyMs?: number;
+}
+
+/** A media frame may miss its deadline this often. */
+const MISS_SHARE = 0.001;
+/** More rounds than this are parity's work. */
+const ROUNDS_MAX = 3;
+/** The peer may delay an acknowledgement by so much; a media frame takes so long to be sent and played. */
+const ACK_DELAY_MS = 25;
+const FRAME_MS = 33;
+const STEP_MS = 10;
+
+/** Latency that this path needs: enough rounds of resending to get below one miss in a thousand, jitter, one frame. */
+export function recommendLatency(rttMs: number, lossRatio: number, jitterMs: number): number {
+  let rounds = 0;
+  let missed = lossRatio;
+  while (missed > MISS_SHARE && rounds < ROUNDS_MAX) {
+    missed *= lossRatio;
+    rounds++;
+  }
+  const needed = rounds * (1.125 * rttMs + ACK_DELAY_MS) + 2 * jitterMs + FRAME_MS;
+  return Math.max(2 * STEP_MS, Math.ceil(needed / STEP_MS) * STEP_MS);
+}
+
+function percent(ratio: number): string {
+  return `${(100 * ratio).toFixed(1)} %`;
+}
+
+function megabits(bps: number): string {
+  return `${(bps / 1e6).toFixed(1)} Mbit/s`;
+}
+
+function loss(result: ProbeResult): string {
+  if (result.lost === 0) return 'none';
+  return `${percent(result.lossRatio)} in runs of ${result.burstMean.toFixed(1)}`;
+}
+
+function both(up: string, down: string): string {
+  return `${up} to the peer, ${down} from it`;
+}
+
+/** The lines for people: what was measured, then what it means. */
+export function describeFindings(findings: DoctorFindings): string[] {
+  const { steadyUp, steadyDown, capacityUpBps, capacityDownBps, rttMs, minRttMs } = findings;
+  const lines: string[] = [];
+  const line = (name: string, text: string): void => void lines.push(`${name.padEnd(14)} ${text}`);
+  line('UDP', findings.udp === 'passes' ? 'passes' : `does not pass: ${findings.udp}`);
+  if (rttMs !== undefined && minRttMs !== undefined) {
+    line('round trip', `${rttMs.toFixed(1)} ms, at least ${minRttMs.toFixed(1)} ms`);
+  }
+  if (steadyUp !== undefined && steadyDown !== undefined) {
+    line('loss', both(loss(steadyUp), loss(steadyDown)));
+    const jitter = (result: ProbeResult): string => `${result.jitterP95Ms.toFixed(1)} ms`;
+    line('jitter', `${both(jitter(steadyUp), jitter(steadyDown))} (95 % of the packets)`);
+    const reordered = (result: ProbeResult): string =>
+      percent(result.reordered / Math.max(1, result.received));
+    line('reordering', both(reordered(steadyUp), reordered(steadyDown)));
+  }
+  if (findings.datagramBytes !== undefined) line('datagrams', `of ${findings.datagramBytes} bytes pass`);
+  if (capacityUpBps !== undefined && capacityDownBps !== undefined) {
+    line('capacity', `at least ${both(megabits(capacityUpBps), megabits(capacityDownBps))}`);
+  }
+  if (findings.rebinding !== undefined) line('address change', findings.rebinding);
+  if (findings.latencyMs !== undefined) line('latency', `give --latency ${findings.latencyMs}ms`);
+  lines.push(...meaning(findings));
+  return lines;
+}
+
+function meaning(findings: DoctorFindings): string[] {
+  if (findings.udp === 'closed') {
+    return [
+      'UDP reaches the host, and nobody listens at that port: start the listener, or mend the port number.',
+    ];
+  }
+  if (findings.udp === 'unanswered') {
+    return [
+      'Nothing came back: a firewall drops UDP, the host is down, or the listener has other credentials and is silent.',
+    ];
+  }
+  const said: string[] = [];
+  const { steadyUp, steadyDown, diagnosis, rebinding } = findings;
+  if (diagnosis !== undefined) said.push(`${capital(diagnosis.text)}.`);
+  const worst = Math.max(steadyUp?.lossRatio ?? 0, steadyDown?.lossRatio ?? 0);
+  if (worst > 0.1)
+    said.push('More than a tenth is lost: live media will need much repair; try another network.');
+  if (rebinding === 'failed') {
+    said.push(
+      'A changed port or address ends the flow: something on the path, or the listener, holds on to the old one.',
+    );
+  }
+  return said;
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

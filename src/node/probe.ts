@@ -1,0 +1,124 @@
+/**
+ * What the doctor measures with: numbered app datagrams at a steady rate or as fast as the path takes them, and what is
+ * seen of them at the other end. In: a connection. Out: loss, runs of loss, reordering, jitter, rate.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Connection } from './connection.ts';
+
+/** Number (4) and send time in us (8). */
+const HEADER_BYTES = 12;
+const STEADY_BYTES = 100;
+const STEADY_INTERVAL_MS = 10;
+/** Bytes that wait to be sent while the path is filled: enough for 4 ms at 100 Mbit/s. */
+const FILL_BYTES = 65_536;
+/** A probe that has waited so long says nothing of the path. */
+const MAX_AGE_MS = 200;
+/** Numbers of one measurement: 5 s of filling at 250 Mbit/s. */
+export const PROBES_MAX = 131_072;
+
+/** What arrived of one measurement. */
+export interface ProbeResult {
+  received: number;
+  /** Numbers missing below the highest that arrived, and runs of them. */
+  lost: number;
+  lossRatio: number;
+  burstMean: number;
+  /** Arrived behind a higher number. */
+  reordered: number;
+  /** Delay variation: how much later than the earliest, ms, half and 95 % of them stayed below. */
+  jitterP50Ms: number;
+  jitterP95Ms: number;
+  /** Of the datagrams' bytes, from the first to the last. */
+  bitsPerSecond: number;
+}
+
+/** Notes numbered datagrams as they arrive. */
+export class ProbeReceiver {
+  readonly #seen: Uint8Array = new Uint8Array(PROBES_MAX);
+  readonly #delaysUs: number[] = [];
+  #highest = -1;
+  #received = 0;
+  #reordered = 0;
+  #bytes = 0;
+  #firstUs = 0;
+  #lastUs = 0;
+
+  onDatagram(bytes: Uint8Array, nowUs: number): void {
+    if (bytes.length < HEADER_BYTES) return;
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    const number = view.getUint32(0);
+    if (number >= PROBES_MAX || this.#seen[number] !== 0) return;
+    this.#seen[number] = 1;
+    if (this.#received++ === 0) this.#firstUs = nowUs;
+    else this.#bytes += bytes.length;
+    this.#lastUs = nowUs;
+    if (number < this.#highest) this.#reordered++;
+    else this.#highest = number;
+    this.#delaysUs.push(nowUs - view.getFloat64(4));
+  }
+
+  result(): ProbeResult {
+    let lost = 0;
+    let runs = 0;
+    for (let i = 0; i < this.#highest; i++) {
+      if (this.#seen[i] !== 0) continue;
+      lost++;
+      if (i === 0 || this.#seen[i - 1] !== 0) runs++;
+    }
+    const sorted = this.#delaysUs.sort((a, b) => a - b);
+    const above = (share: number): number =>
+      ((sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0) - (sorted[0] ?? 0)) /
+      1e3;
+    const spanUs = this.#lastUs - this.#firstUs;
+    return {
+      received: this.#received,
+      lost,
+      lossRatio: this.#highest < 0 ? 0 : lost / (this.#highest + 1),
+      burstMean: runs === 0 ? 0 : lost / runs,
+      reordered: this.#reordered,
+      jitterP50Ms: above(0.5),
+      jitterP95Ms: above(0.95),
+      bitsPerSecond: spanUs > 0 ? Math.round((this.#bytes * 8e6) / spanUs) : 0,
+    };
+  }
+}
+
+function probe(number: number, size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, number);
+  view.setFloat64(4, performance.now() * 1e3);
+  return bytes;
+}
+
+/** A hundred small datagrams a second: loss and delay as a call has them. Returns how many were sent. */
+export async function sendSteadily(connection: Connection, durationMs: number): Promise<number> {
+  const startedAt = performance.now();
+  let number = 0;
+  while (performance.now() - startedAt < durationMs) {
+    // Timers are late now and then: what is due by now goes out now.
+    const due = Math.min(PROBES_MAX, (performance.now() - startedAt) / STEADY_INTERVAL_MS);
+    while (number <= due) connection.datagrams.send(probe(number++, STEADY_BYTES), { maxAge: MAX_AGE_MS });
+    await sleep(STEADY_INTERVAL_MS);
+  }
+  return number;
+}
+
+/** As many full datagrams as rate control lets go. Returns how many were sent. */
+export async function sendGreedily(connection: Connection, durationMs: number): Promise<number> {
+  const startedAt = performance.now();
+  let number = 0;
+  let waiting = 0;
+  while (performance.now() - startedAt < durationMs && number < PROBES_MAX) {
+    const size = Math.max(HEADER_BYTES, Math.min(1_150, connection.datagrams.maxDatagramSize));
+    while (waiting < FILL_BYTES && number < PROBES_MAX) {
+      waiting += size;
+      const { settled } = connection.datagrams.send(probe(number++, size), { maxAge: 5_000 });
+      void settled.then(() => {
+        waiting -= size;
+      });
+    }
+    await sleep(1);
+  }
+  return number;
+}

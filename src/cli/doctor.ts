@@ -7,10 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { TransportError } from '../base/errors.ts';
 import { type Connection, connect } from '../index.ts';
 import { DOCTOR_RESOURCE, type DoctorAnswer, type DoctorRequest, measure, readText } from '../node/doctor.ts';
-import type { CliIo } from './io.ts';
 import { readCredentials } from './credentials.ts';
 import { type DoctorFindings, describeFindings, recommendLatency } from './doctor-report.ts';
 import { describeError, UsageError } from './errors.ts';
+import type { CliIo } from './io.ts';
 import { applyUriParameters, parseOptions } from './options.ts';
 import { isMillraceUri, parseMillraceUri } from './uri.ts';
 

@@ -52,6 +52,8 @@ export interface ConnectionStats {
   readonly framesReceived: Readonly<FrameCounts>;
   /** Packets and symbols that arrived and were not used, by reason. */
   readonly rejected: Readonly<Rejections>;
+  /** `peer-application`: something waits for the peer to read. */
+  readonly blockedBy: 'none' | 'peer-application';
   readonly state: string;
 }
 
@@ -126,6 +128,7 @@ export function collectStats(core: Core, reliable: ReliableFrames, strays: numbe
       unknownConnection: strays,
       late: received.lateSymbols + received.duplicateSymbols,
     },
+    blockedBy: streams.isBlocked ? 'peer-application' : 'none',
     state: controller.state,
   };
 }

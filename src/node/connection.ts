@@ -12,6 +12,7 @@ import { type ConnectionHandler, nowUs } from './driver.ts';
 import type { FrameExplanation } from './frame-explanation.ts';
 import type { IncomingTrack } from './incoming-track.ts';
 import { noteRate } from './known-rates.ts';
+import { Observer } from './observe.ts';
 import type { OutgoingTrack } from './outgoing-track.ts';
 import type { Address } from './paths.ts';
 import { type ConnectionReport, makeReport } from './report.ts';
@@ -64,6 +65,7 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
   readonly #closed: Deferred<{ closeCode: number; reason: string }> = deferred();
   readonly #tracks: Tracks;
   readonly #streams: Streams;
+  readonly #observer: Observer;
   /** @internal Server: asked when the caller's parameters are known. */
   onIncoming: ((resource: string, identity: string) => void) | undefined;
 
@@ -78,6 +80,7 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
     this.#tracks = new Tracks(parts.core, parts.wake, parts.latency);
     this.#streams = new Streams(parts.core, parts.wake);
     this.datagrams = new Datagrams(parts.core, parts.wake);
+    this.#observer = new Observer(this, parts.core);
     // A program that never looks at these promises must not die of them.
     this.#ready.promise.catch(() => {});
     this.#closed.promise.catch(() => {});
@@ -228,6 +231,7 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
 
   /** @internal */
   onEvent(event: ConnectionEvent): void {
+    this.#observer.onEvent(event);
     switch (event.type) {
       case 'incoming':
         this.resource = event.resource;
@@ -270,6 +274,7 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
     if (error === undefined) this.#closed.resolve(info);
     else this.#closed.reject(error);
     noteRate(this.remoteAddress.host, this.#core);
+    this.#observer.onClosed(error, info);
     for (const move of this.#moves.splice(0)) move.reject(over);
     for (const report of this.#reports.splice(0)) report.resolve();
     this.#tracks.onClosed(error);

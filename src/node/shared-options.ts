@@ -13,6 +13,7 @@ import { DEFAULT_LATENCY_MS } from './connection.ts';
 import type { FaultOptions } from './faults.ts';
 import { inRange } from './in-range.ts';
 import { startRateOf } from './known-rates.ts';
+import { TracedController } from './qlog.ts';
 import { bestCrypto, nodeCrypto } from './seal.ts';
 
 /** Milliseconds, bits per second. */
@@ -71,8 +72,11 @@ export function sharedOptions(
     random: secureRandom,
     codec,
     deliveryWish: checkedDelivery(options.delivery),
-    controller: (path) =>
-      new MediaController({ startBitrateBps: startBps > 0 ? startBps : startRateOf(hostOf(path)) }),
+    controller: (path) => {
+      const startBitrateBps = startBps > 0 ? startBps : startRateOf(hostOf(path));
+      const controller = new MediaController({ startBitrateBps });
+      return (process.env.QLOGDIR ?? '') === '' ? controller : new TracedController(controller);
+    },
     handshakeTimeoutUs: timeoutMs * MILLISECOND,
     keepAliveUs: Math.min(keepAliveMs, idleMs / 2) * MILLISECOND,
     datagramBytesMax: DATAGRAM_BYTES_MAX,

@@ -89,6 +89,7 @@ export class Receiver {
     else if (result === InitialResult.DUPLICATE) counters.rejected.duplicate++;
     else if (result === InitialResult.OK) {
       counters.packetsReceived++;
+      this.#state.paths.onInitial(now);
       this.#lifecycle.onAuthenticated(now);
       this.#lifecycle.onHandshakeMoved(now);
     }

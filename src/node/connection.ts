@@ -86,6 +86,11 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
     this.#closed.promise.catch(() => {});
   }
 
+  /** @internal False until the peer has proven who it is. */
+  get hasKeys(): boolean {
+    return this.#core.state.keys !== undefined;
+  }
+
   /** Fulfilled when keys are agreed; rejected with why not. */
   get ready(): Promise<void> {
     return this.#ready.promise;

@@ -297,6 +297,14 @@ export class Driver {
     if (this.#handlers.size === 0) this.#onIdle?.();
   }
 
+  /** Forgets callers without keys: nobody waits for them. What they are to be told has left by the next turn. */
+  forgetCallers(): void {
+    this.#flush();
+    for (const connection of [...this.#handlers.keys()]) {
+      if (connection.state.keys === undefined) this.#forget(connection);
+    }
+  }
+
   /** Closes the socket as soon as no connection is left. */
   closeWhenIdle(): void {
     if (this.#handlers.size === 0) this.closeNow();

@@ -97,10 +97,16 @@ export class Listener implements AsyncIterable<Connection>, AsyncDisposable {
     return this.#ready[Symbol.asyncIterator]();
   }
 
-  /** Takes no more callers, closes every connection, then the socket. */
+  /** Takes no more callers, closes every connection, then the socket. Callers in the middle of a handshake are told once. */
   async close(info: { readonly closeCode?: number; readonly reason?: string } = {}): Promise<void> {
     this.#ready.end();
-    await Promise.all([...this.#live].map((connection) => connection.close(info)));
+    const closing: Promise<void>[] = [];
+    for (const connection of this.#live) {
+      const closed = connection.close(info);
+      if (connection.hasKeys) closing.push(closed);
+    }
+    await Promise.all(closing);
+    this.#driver.forgetCallers();
     this.#driver.closeWhenIdle();
   }
 

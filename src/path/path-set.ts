@@ -106,6 +106,19 @@ export class PathSet {
   }
 
   /**
+   * An Initial packet of the datagram at hand has opened. A caller whose NAT gives it another port in the middle of the
+   * handshake is answered where it is; the amplification limit holds there as it did before.
+   */
+  onInitial(now: Micros): void {
+    const before = this.active;
+    if (!this.#options.isServer || before.isValidated || this.#arrival === before) return;
+    this.active = this.#arrival ?? this.#add(now);
+    this.active.expiresAtUs = NEVER;
+    this.#known = this.active;
+    this.#drop(before);
+  }
+
+  /**
    * An authentic 1-RTT packet of the datagram at hand has been read.
    *
    * @param isNewest No higher packet number has come before.

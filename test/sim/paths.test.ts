@@ -70,6 +70,20 @@ describe('a NAT that gives the flow another port', () => {
     },
   );
 
+  test.each(['port', 'address'] as const)(
+    '(another %s) in the middle of the handshake, at each of 40 instants, is harmless',
+    (changes) => {
+      const slow: number[] = [];
+      for (let atMs = 1; atMs <= 118; atMs += 3) {
+        const pair = natPair(atMs, {});
+        pair.sim.schedule(pair.sim.now + atMs * MILLISECOND, () => pair.network.nat?.rebind(changes));
+        pair.run(900);
+        if (!isConnected(pair) || pair.server.connection.state.handshake !== undefined) slow.push(atMs);
+      }
+      expect(slow).toEqual([]);
+    },
+  );
+
   test('keeps rate and round-trip time: only the port differs', () => {
     const pair = natPair(1, {});
     connectPair(pair);

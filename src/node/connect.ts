@@ -40,14 +40,13 @@ export async function connect(target: string | Target, options: ConnectOptions =
   let address!: { address: string; family: 4 | 6 };
   const shared = sharedOptions(merged, timeoutMs, { resource, identity }, () => address.address);
   throwIfAborted(signal);
-  const startedMs = performance.now();
+  const startedUs = nowUs();
   const prepared = Promise.all([callerCredentials(merged, host), resolve(host)]);
   const [credentials, resolved] = await within(prepared, timeoutMs, signal);
   address = resolved;
-  const leftMs = Math.max(1, timeoutMs - (performance.now() - startedMs));
   const driver = await Driver.open(
     { port: 0, family: address.family, remote: { host: address.address, port }, faults: merged.faults },
-    { ...shared, handshakeTimeoutUs: Math.round(leftMs * 1000) },
+    shared,
   );
   if (signal?.aborted === true) {
     driver.closeNow();
@@ -55,7 +54,8 @@ export async function connect(target: string | Target, options: ConnectOptions =
   }
   const handshake = createClientHandshake(credentials);
   let connection!: Connection;
-  const core = driver.dial({ handshake, path: 0 }, (dialed) => {
+  // The attempt began with the look-up: its time counts.
+  const core = driver.dial({ handshake, path: 0 }, startedUs, (dialed) => {
     connection = new Connection({
       core: dialed,
       resource,

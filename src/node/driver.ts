@@ -114,8 +114,13 @@ export class Driver {
     return this.#endpoint;
   }
 
-  dial(options: DialOptions, handler: (connection: Connection) => ConnectionHandler): Connection {
-    const connection = this.#endpoint.dial(options, nowUs());
+  /** Calls. @param startedUs When the attempt began: its timeout counts from there. */
+  dial(
+    options: DialOptions,
+    startedUs: Micros,
+    handler: (connection: Connection) => ConnectionHandler,
+  ): Connection {
+    const connection = this.#endpoint.dial(options, startedUs);
     this.#handlers.set(connection, handler(connection));
     this.wake(connection);
     return connection;

@@ -16,6 +16,8 @@ const WATCH_MAX_US: Micros = 1_600 * MILLISECOND;
 const INTERVAL_US: Micros = 2_500 * MILLISECOND;
 /** Proven random loss is proven again so often: a path changes. */
 const REPEAT_US: Micros = 20 * SECOND;
+/** What `LossHistory` looks back. */
+const LOSS_WINDOW_US: Micros = 2 * SECOND;
 /** More than this is never believed to be harmless. */
 const RANDOM_LOSS_MAX = 0.2;
 /** Packets behind a loss estimate that may start an audit. */
@@ -69,13 +71,23 @@ export class LossAudit {
   }
 
   /** @param rateBps The target rate in force. @param deliveredBps Rate that arrives now. */
-  start(history: LossHistory, sent: SendHistory, rateBps: number, deliveredBps: number, now: Micros): void {
+  start(
+    history: LossHistory,
+    sent: SendHistory,
+    rateBps: number,
+    deliveredBps: number,
+    smoothedRttUs: Micros,
+    now: Micros,
+  ): void {
     this.isRunning = true;
     this.#startedAtUs = now;
+    // The loss told in the last 2 s belongs to what was sent in these 2 s, a round trip before, be it a rate that grew.
     this.#lossBefore = history.calmRatio;
-    this.#sentBeforeBps = sent.rate(now - SECOND / 2, now);
+    const leftBy = now - smoothedRttUs;
+    this.#sentBeforeBps = sent.rate(leftBy - LOSS_WINDOW_US, leftBy);
     this.deliveredBps = deliveredBps;
-    this.limitBps = SLOW_DOWN * Math.min(rateBps, this.#sentBeforeBps);
+    const latestBps = sent.rate(now - SECOND / 2, now);
+    this.limitBps = SLOW_DOWN * Math.min(rateBps, latestBps, this.#sentBeforeBps);
     this.#acked = 0;
     this.#lost = 0;
   }
@@ -107,7 +119,11 @@ export class LossAudit {
     const ifOverflow = Math.max(0, 1 - ((1 - before) * this.#sentBeforeBps) / Math.max(sentBps, 1));
     const middle = Math.max(0.005, (before + after) / 2);
     const noise = 2 * Math.sqrt(middle * (1 / 160 + 1 / Math.max(1, packets)));
-    if (after < (before + ifOverflow) / 2 && before - after >= noise) return Verdict.CONGESTION;
+    if (after < (before + ifOverflow) / 2 && before - after >= noise) {
+      // Random loss may hide behind it, but no more than was left at the lower rate; the next audit finds out.
+      this.randomLossRatio = Math.min(this.randomLossRatio, after / 2);
+      return Verdict.CONGESTION;
+    }
     this.randomLossRatio = Math.min(RANDOM_LOSS_MAX, (before + after) / 2);
     return Verdict.RANDOM;
   }

@@ -5,6 +5,10 @@
 import { type Micros, SECOND } from '../base/protocol.ts';
 import type { RateOptions } from './controller.ts';
 
+/** A limit that only loss has shown is remembered so long, and met again this far above it. */
+const SHALLOW_MEMORY_US: Micros = 30 * SECOND;
+const SHALLOW_EXCESS = 1.02;
+
 /** Bits per second throughout. */
 export class Estimate {
   capacityBps: number;
@@ -47,6 +51,17 @@ export class Estimate {
     this.cutBps = this.capacityBps;
     this.knownBps = this.capacityBps;
     this.cutAtUs = now;
+  }
+
+  /** True near a limit that loss alone has shown: there is no queue that would warn. */
+  isNearShallow(now: Micros): boolean {
+    const isRecent = now - this.cutAtUs < SHALLOW_MEMORY_US;
+    return this.isShallow && isRecent && this.capacityBps > 0.9 * this.cutBps;
+  }
+
+  /** True when unexplained loss is that limit again. No lower, or random loss that sets in would cut again and again. */
+  isAtShallowLimit(now: Micros): boolean {
+    return this.isNearShallow(now) && this.capacityBps > SHALLOW_EXCESS * this.cutBps;
   }
 
   clampAll(): void {

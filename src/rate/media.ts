@@ -275,6 +275,8 @@ export class MediaController implements RateController {
         probe.accept(now, smoothedRttUs);
       } else probe.reject(now);
     } else if (!probe.isPending && now >= probe.nextAtUs && queueUs < 0.4 * aimUs && !this.#audit.isRunning) {
+      // A train fits into a policer's bucket and proves nothing about its rate.
+      if (estimate.isNearShallow(now)) return;
       const usefulBps = this.#signals.isBulk ? estimate.limitBps : this.#budget.usefulBps;
       if (estimate.capacityBps >= 0.97 * Math.min(estimate.limitBps, usefulBps)) return;
       const isFar = now - estimate.cutAtUs > 4 * SECOND || estimate.capacityBps < 0.8 * estimate.cutBps;
@@ -299,22 +301,29 @@ export class MediaController implements RateController {
     const signals = this.#signals;
     const estimate = this.#estimate;
     if (!audit.isRunning) {
-      const { longBps } = signals;
+      const { longBps, losses, sent, smoothedRttUs } = signals;
       const isDue =
         this.#state === RUN &&
         !Number.isNaN(longBps) &&
-        !signals.sent.isFarBelow(estimate.capacityBps, now) &&
-        audit.isDue(signals.losses, now);
+        !sent.isFarBelow(estimate.capacityBps, now) &&
+        audit.isDue(losses, now);
       if (!isDue) return;
-      this.#probe.postpone(now);
       const delivered = Math.max(longBps, signals.shortBps);
-      audit.start(signals.losses, signals.sent, estimate.capacityBps, delivered, now);
+      if (estimate.isAtShallowLimit(now)) this.#cutToDelivered(Math.min(longBps, delivered), now);
+      else audit.start(losses, sent, estimate.capacityBps, delivered, smoothedRttUs, now);
+      this.#probe.postpone(now);
       return;
     }
-    const known = audit.randomLossRatio;
     const { acked, lost, sent, smoothedRttUs } = signals;
-    if (audit.onFeedback(acked, lost, sent, smoothedRttUs, now) !== Verdict.CONGESTION) return;
-    estimate.believe(Math.min(estimate.capacityBps, (0.95 * audit.deliveredBps) / (1 - known)));
+    if (audit.onFeedback(acked, lost, sent, smoothedRttUs, now) === Verdict.CONGESTION) {
+      this.#cutToDelivered(audit.deliveredBps, now);
+    }
+  }
+
+  /** Congestion without delay: what was delivered is what the path carries. */
+  #cutToDelivered(deliveredBps: number, now: Micros): void {
+    const estimate = this.#estimate;
+    estimate.believe(Math.min(estimate.capacityBps, 0.95 * deliveredBps));
     estimate.noteCut(true, now);
     this.#forgive(now);
     this.#probe.postpone(now);

@@ -14,6 +14,8 @@ const BEYOND = 1.04;
 const BEYOND_GROWTH = 0.25;
 const BEYOND_DOUBLES_SECONDS = 0.4;
 const BEYOND_GROWTH_MAX = 1;
+/** Near a limit that only loss shows, every step beyond it is loss: so much per second. */
+const SHALLOW_GROWTH = 0.01;
 /** A queue below this part of the one aimed at stands in nobody's way. */
 const CLEAR_QUEUE = 0.4;
 
@@ -69,9 +71,10 @@ export class RunPhase {
     const { losses } = signals;
     const excess = losses.ratio - randomLoss;
     // Where no queue warns, growth near the limit is slow: every step beyond it is loss.
-    const isBulk = signals.isBulk && !isDisturbed && !(isNear && estimate.isShallow);
+    const isShallow = estimate.isNearShallow(now);
+    const isBulk = signals.isBulk && !isDisturbed && !isShallow;
     const growth = growthPerSecond(queueUs, aimUs, excess, isBulk, isNear, smoothedRttUs);
-    if (estimate.isShallow && isNear) return growth;
+    if (isShallow) return Math.min(growth, SHALLOW_GROWTH);
     const isExplained = excess <= Law.UNEXPLAINED_LOSS + 2 * losses.deviation(randomLoss);
     const isClear = isExplained && queueUs < CLEAR_QUEUE * aimUs;
     return Math.max(growth, this.#growthBeyond(isClear && sustained > BEYOND * estimate.knownBps, dt));

@@ -8,6 +8,8 @@ import { MILLISECOND, NEVER } from '../base/protocol.ts';
 /** Packets that may leave back to back after a pause: what takes so long at the rate, and no more than so many. */
 const BURST_US: Micros = 5 * MILLISECOND;
 const BURST_PACKETS_MAX = 10;
+/** A packet may leave when this part of a full one is paid for; with less, two would leave at once all the time. */
+const READY_PART = 0.5;
 /** setTimeout never fires before 1.1 ms (ARCHITECTURE.md): the bucket must hold at least what 1 ms releases. */
 const QUANTUM_US: Micros = MILLISECOND;
 /**
@@ -82,7 +84,7 @@ export class Pacer {
   /** True when a packet may leave now. */
   canSend(now: Micros): boolean {
     this.#refill(now);
-    return this.#tokens > 0;
+    return this.#tokens >= READY_PART * this.#packetBytes;
   }
 
   /** Charges a packet that left (also one that did not ask: an ACK, a probe). */
@@ -98,7 +100,7 @@ export class Pacer {
    */
   nextSendTime(now: Micros): Micros {
     this.#refill(now);
-    if (this.#tokens > 0) return now;
+    if (this.#tokens >= READY_PART * this.#packetBytes) return now;
     // Asked again, the answer stays: else a caller that asks often would wait for ever.
     if (this.#waitingUntilUs !== NEVER) return this.#waitingUntilUs;
     const quantum = Math.max(this.#packetBytes, (this.#rateBps * QUANTUM_US) / 8e6);

@@ -126,7 +126,7 @@ describe('LossAudit', () => {
         const verdict = subject.onFeedback(arrived, lost, sent, 40 * MS, now);
         if (!subject.isRunning) verdicts.push(verdict);
       } else if (subject.isDue(history, now)) {
-        subject.start(history, sent, rate, rate * (1 - lossAt(rate)), now);
+        subject.start(history, sent, rate, rate * (1 - lossAt(rate)), 40 * MS, now);
       }
     }
     return { verdicts, audit: subject };

@@ -74,8 +74,8 @@ describe('Pacer', () => {
 
   it.each([
     [0.5e6, 1],
-    [2e6, 2],
-    [10e6, 6],
+    [2e6, 1],
+    [10e6, 5],
     [50e6, 10],
   ])(
     'at %d bit/s sends %d packets after a pause: what 5 ms carry, one at least, ten at most',

@@ -46,6 +46,8 @@ export class LossAudit {
   #startedAtUs: Micros = 0;
   #endedAtUs: Micros = -REPEAT_US;
   #lossBefore = 0;
+  #packetsBefore = 0;
+  #burstFactor = 1;
   #sentBeforeBps = 0;
   #acked = 0;
   #lost = 0;
@@ -66,7 +68,8 @@ export class LossAudit {
     if (this.isRunning || now - this.#endedAtUs < INTERVAL_US || history.calmPackets < PACKETS_MIN)
       return false;
     const known = this.randomLossRatio;
-    const doubt = Math.max(0.015, 3 * Math.sqrt(Math.max(known, 0.01) / history.calmPackets));
+    const spread = Math.sqrt((history.burstFactor * Math.max(known, 0.01)) / history.calmPackets);
+    const doubt = Math.max(0.015, 3 * spread);
     return history.calmRatio > known + doubt || (known > 0.03 && now - this.#endedAtUs > REPEAT_US);
   }
 
@@ -83,6 +86,8 @@ export class LossAudit {
     this.#startedAtUs = now;
     // The loss told in the last 2 s belongs to what was sent in these 2 s, a round trip before, be it a rate that grew.
     this.#lossBefore = history.calmRatio;
+    this.#packetsBefore = history.calmPackets;
+    this.#burstFactor = history.burstFactor;
     const leftBy = now - smoothedRttUs;
     this.#sentBeforeBps = sent.rate(leftBy - LOSS_WINDOW_US, leftBy);
     this.deliveredBps = deliveredBps;
@@ -118,7 +123,9 @@ export class LossAudit {
     if (sentBps > 0.9 * this.#sentBeforeBps) return Verdict.NONE;
     const ifOverflow = Math.max(0, 1 - ((1 - before) * this.#sentBeforeBps) / Math.max(sentBps, 1));
     const middle = Math.max(0.005, (before + after) / 2);
-    const noise = 2 * Math.sqrt(middle * (1 / 160 + 1 / Math.max(1, packets)));
+    // Losses that come in runs stray further from their mean.
+    const variance = this.#burstFactor * middle * (1 / this.#packetsBefore + 1 / Math.max(1, packets));
+    const noise = 2 * Math.sqrt(variance);
     if (after < (before + ifOverflow) / 2 && before - after >= noise) {
       // Random loss may hide behind it, but no more than was left at the lower rate; the next audit finds out.
       this.randomLossRatio = Math.min(this.randomLossRatio, after / 2);

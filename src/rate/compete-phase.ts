@@ -11,13 +11,15 @@ const CUBIC_C = 0.4;
 const CUBIC_BETA = 0.7;
 /** RFC 9438 §4.7. */
 const FAST_CONVERGENCE = 0.85;
-/** Growth of a Reno-like window, segments per round trip. */
-const RENO_GROWTH = 0.6;
+/** Growth of a Reno-like window, segments per round trip: RFC 9438 §4.3. */
+const RENO_GROWTH: number = (3 * (1 - CUBIC_BETA)) / (1 + CUBIC_BETA);
 const SEGMENT_BITS = 8 * 1200;
 const WINDOW_MIN = 3;
 /** A window is at most this much more than what arrives, plus so many segments. */
 const WINDOW_OVER_DELIVERED = 1.5;
 const WINDOW_SPARE = 4;
+/** And no more than this is sent, as a multiple of what arrives. */
+const PACE_OVER_DELIVERED = 1.1;
 
 /** A queue is somebody else's when its median over the last 4 s is above this... */
 const FOREIGN_QUEUE_US: Micros = 50 * MILLISECOND;
@@ -142,7 +144,9 @@ export class CompetePhase {
       return false;
     }
     this.#follow(signals, carried, randomLoss);
-    estimate.targetBps = (this.#window * SEGMENT_BITS * 1e6) / signals.smoothedRttUs;
+    const windowBps = (this.#window * SEGMENT_BITS * 1e6) / signals.smoothedRttUs;
+    // A round trip that shortens for a moment is no reason to send more: windows move by what is acknowledged.
+    estimate.targetBps = carried > 0 ? Math.min(windowBps, PACE_OVER_DELIVERED * carried) : windowBps;
     estimate.believe(estimate.targetBps);
     return false;
   }

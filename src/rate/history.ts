@@ -10,6 +10,8 @@ const SENT_BUCKETS = 128;
 /** Losses are kept for 2 s. */
 const LOSS_BUCKETS = 40;
 
+/** Weight of the newest run of losses in their mean length. */
+const BURST_GAIN = 1 / 8;
 /** Media below this share of proven capacity are not slowed to find out whose loss it is. */
 const FAR_BELOW = 0.7;
 const FAR_BELOW_WINDOW_US: Micros = 500_000;
@@ -58,6 +60,20 @@ export class LossHistory {
   lost = 0;
   calmAcked = 0;
   calmLost = 0;
+  /** Mean length of a run of losses, packets. */
+  burstMean = 1;
+  #run = 0;
+  #lastLost = -2;
+
+  /** One packet was lost; called in ascending order. */
+  onLost(packetNumber: number): void {
+    if (packetNumber === this.#lastLost + 1) this.#run++;
+    else {
+      if (this.#run > 0) this.burstMean += (this.#run - this.burstMean) * BURST_GAIN;
+      this.#run = 1;
+    }
+    this.#lastLost = packetNumber;
+  }
 
   /** All loss, 0..1. */
   get ratio(): number {
@@ -76,7 +92,12 @@ export class LossHistory {
 
   /** How far `ratio` strays by chance: one standard deviation, if packets are lost at this ratio. */
   deviation(ratio: number): number {
-    return Math.sqrt((ratio * (1 - ratio)) / Math.max(1, this.acked + this.lost));
+    return Math.sqrt((this.burstFactor * ratio * (1 - ratio)) / Math.max(1, this.acked + this.lost));
+  }
+
+  /** Variance of a loss count in multiples of that of independent losses: runs of b packets make it 2 b - 1. */
+  get burstFactor(): number {
+    return 2 * Math.max(1, this.burstMean) - 1;
   }
 
   add(now: Micros, acked: number, lost: number, isCalm: boolean): void {

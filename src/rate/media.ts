@@ -112,8 +112,10 @@ export class MediaController implements RateController {
     this.#probe.onAcked(packet);
   }
 
-  onPacketLost(_packetNumber: number, _sizeBytes: number, sentAtUs: Micros): void {
-    if (!this.#isOutage && sentAtUs > this.#forgiveUntilUs) this.#signals.lost++;
+  onPacketLost(packetNumber: number, _sizeBytes: number, sentAtUs: Micros): void {
+    if (this.#isOutage || sentAtUs <= this.#forgiveUntilUs) return;
+    this.#signals.lost++;
+    this.#signals.losses.onLost(packetNumber);
   }
 
   onSpuriousLoss(): void {

@@ -19,7 +19,7 @@ const WINDOW_MIN = 3;
 const WINDOW_OVER_DELIVERED = 1.5;
 const WINDOW_SPARE = 4;
 /** And no more than this is sent, as a multiple of what arrives. */
-const PACE_OVER_DELIVERED = 1.1;
+const PACE_OVER_DELIVERED = 1.25;
 
 /** A queue is somebody else's when its median over the last 4 s is above this... */
 const FOREIGN_QUEUE_US: Micros = 50 * MILLISECOND;

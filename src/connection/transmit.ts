@@ -12,7 +12,6 @@ import { TokenKind } from '../wire/frame-source.ts';
 import { FrameType } from '../wire/frame-types.ts';
 import { DATAGRAM_BYTES_MIN, packetNumberBytes, shortHeaderBytes, writeShortHeader } from '../wire/header.ts';
 import { PathProbeWriter } from './path-probe.ts';
-import { PACKET_OVERHEAD_BYTES } from './path-view.ts';
 import type { ConnectionState } from './state.ts';
 import { Timer } from './timers.ts';
 
@@ -31,6 +30,8 @@ export class Transmitter {
   readonly #writer: Writer = new Writer();
   /** The packet being written carries media, stream data or app datagrams. */
   #hasData = false;
+  /** The packet being written is one of a train that proves capacity: it counts as probe, whatever rides in it. */
+  #isTrain = false;
   readonly #pathProbes: PathProbeWriter;
   /** The peer must send before anything may leave: what is due cannot be met by waking up. */
   isStarved = false;
@@ -216,12 +217,12 @@ export class Transmitter {
 
   /** Fills a packet that only proves capacity: PING asks for an acknowledgement, PADDING makes it large. */
   #fillTrain(writer: Writer): void {
-    const { controller, recovery, counters } = this.#state;
+    const { controller, recovery } = this.#state;
     if (controller.probeBytesWanted === 0 || writer.room === 0) return;
     writeControlFrame(writer, FrameType.PING);
     recovery.record.note(TokenKind.NONE, 0, 0, 0);
-    counters.probeBytesSent += writer.room + PACKET_OVERHEAD_BYTES;
     writer.zeros(writer.room);
+    this.#isTrain = true;
   }
 
   #writeData(writer: Writer, now: Micros): void {
@@ -276,7 +277,9 @@ export class Transmitter {
     recovery.commit(flags, sizeBytes, now);
     pacer.onSent(now, sizeBytes);
     counters.packetsSent++;
-    if (!this.#hasData) counters.feedbackBytesSent += sizeBytes;
+    if (this.#isTrain) counters.probeBytesSent += sizeBytes;
+    else if (!this.#hasData) counters.feedbackBytesSent += sizeBytes;
+    this.#isTrain = false;
     return sizeBytes;
   }
 

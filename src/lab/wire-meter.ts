@@ -56,8 +56,8 @@ export function unaccountedBytes(bytes: WireBytes): number {
   );
 }
 
-/** A datagram of PING and PADDING of at least this size asks whether its size passes. */
-const PROBE_BYTES_MIN = 600;
+/** Without media in it, only a probe is padded; one byte of PADDING also saves a Length (docs/wire-format.md §1.2). */
+const PROBE_PADDING_MIN = 2;
 const PART = 2;
 const SYMBOL_LAST = FrameType.SYMBOL + 7;
 const STREAM_LAST = FrameType.STREAM + 7;
@@ -84,7 +84,6 @@ export class WireMeter {
   #feedback = 0;
   #padding = 0;
   #hasMedia = false;
-  #hasControl = false;
   #hasPathFrame = false;
 
   /** Counts a datagram of plain UDP: one fragment of a frame behind `headerBytes` of its own. */
@@ -141,7 +140,6 @@ export class WireMeter {
     this.#feedback = 0;
     this.#padding = 0;
     this.#hasMedia = false;
-    this.#hasControl = false;
     this.#hasPathFrame = false;
     const reader = this.#reader.reset(datagram, header.payloadStart, header.end - TAG_BYTES);
     while (reader.remaining > 0) {
@@ -149,11 +147,11 @@ export class WireMeter {
       this.unreadable++;
       break;
     }
-    const isSizeProbe = !this.#hasControl && this.#padding >= PROBE_BYTES_MIN;
+    const isProbe = this.#hasPathFrame || this.#padding >= PROBE_PADDING_MIN;
     if (this.#hasMedia) {
       bytes.feedback += this.#feedback;
       bytes.headers += packetBytes - this.#data - this.#feedback;
-    } else if (isAlone && this.#feedback === 0 && (isSizeProbe || this.#hasPathFrame)) {
+    } else if (isAlone && isProbe) {
       this.probes++;
       bytes.probe += packetBytes;
     } else bytes.feedback += packetBytes;
@@ -182,10 +180,7 @@ export class WireMeter {
       this.#hasMedia = true;
       this.#data += this.#stream.bytes.length;
       this.bytes.media += this.#stream.bytes.length;
-    } else {
-      this.#hasControl = true;
-      return this.#onControl(reader, type);
-    }
+    } else return this.#onControl(reader, type);
     return !reader.failed;
   }
 

@@ -4,6 +4,7 @@
  */
 import { MILLISECOND, type Micros } from '../base/protocol.ts';
 import { LossModel } from '../plan/loss-model.ts';
+import { PacketSpacing } from '../plan/packet-spacing.ts';
 import { Planner, priceOf } from '../plan/planner.ts';
 import { feedbackUs, leadUs, type PathTimes, roundsThatFit, spanThatFits } from '../plan/rounds.ts';
 import type { SpareInputs } from '../plan/spare.ts';
@@ -47,6 +48,7 @@ export class Redundancy implements RedundancyPolicy, PacketObserver {
     packetUs: 0,
   };
   readonly #spare: Mutable<SpareInputs> = { missing: 0, unknown: 0, rowsArrived: 0, rowsUnknown: 0 };
+  readonly #spacing: PacketSpacing = new PacketSpacing();
   #now: Micros = 0;
   #observedAtUs: Micros = -OBSERVE_INTERVAL_US;
 
@@ -58,6 +60,7 @@ export class Redundancy implements RedundancyPolicy, PacketObserver {
   plan(input: PlanInput, plan: FramePlan): void {
     const times = this.#pathTimes();
     plan.leadUs = leadUs(times);
+    plan.packetUs = times.packetUs;
     plan.rounds = roundsThatFit(input.timeLeftUs, times);
     plan.span = spanThatFits(input.latencyUs, input.frameIntervalUs, times);
     plan.streamRatio = 0;
@@ -137,13 +140,14 @@ export class Redundancy implements RedundancyPolicy, PacketObserver {
 
   onPacketSent(now: Micros, sizeBytes: number, bytesInFlight: number, isAppLimited: boolean): void {
     this.#now = now;
-    this.#times.packetUs = (PACKET_BYTES * 8e6) / this.#controller.pacingRateBps;
+    this.#times.packetUs = Math.max((PACKET_BYTES * 8e6) / this.#controller.pacingRateBps, this.#spacing.us);
     this.#controller.onPacketSent(now, sizeBytes, bytesInFlight, isAppLimited);
   }
 
   onPacketAcked(packet: AckedSample): void {
     this.#now = packet.ackedAtUs;
     this.model.onAcked(packet.ackedAtUs, packet.receivedAtUs - packet.sentAtUs);
+    this.#spacing.onAcked(packet);
     this.#controller.onPacketAcked(packet);
   }
 

@@ -114,7 +114,7 @@ export class LossModel {
     return this.#ratio;
   }
 
-  /** Mean number of packets lost in a row, 1..50; 1 until a burst was seen. */
+  /** Mean number of packets lost in a row, 1..50; 1 unless runs are longer than chance makes them. */
   get burstMean(): number {
     this.#refresh();
     return this.#burst;
@@ -130,7 +130,7 @@ export class LossModel {
   get correlation(): number {
     this.#refresh();
     if (this.#mean <= 0 || this.#mean >= 1) return 0;
-    return (1 - 1 / this.#burst - this.#mean) / (1 - this.#mean);
+    return this.#burst === 1 ? 0 : (1 - 1 / this.#burst - this.#mean) / (1 - this.#mean);
   }
 
   /** Lengthens the time looked at until it contradicts what was seen since. O(buckets), once per change at most. */
@@ -168,7 +168,11 @@ export class LossModel {
   #keep(sent: number, lost: number, runs: number): void {
     this.#packets = sent;
     this.#mean = lost / Math.max(PACKETS_MIN, sent);
-    this.#burst = Math.min(BURST_MAX, (lost + PRIOR_RUNS) / (runs + PRIOR_RUNS));
+    // Losses that follow one another by chance are as many as the ratio says, within two sigma.
+    const joined = lost - runs;
+    const chance = lost * this.#mean;
+    const isBursty = joined > chance + 2 * Math.sqrt(chance) + 1;
+    this.#burst = isBursty ? Math.min(BURST_MAX, (lost + PRIOR_RUNS) / (runs + PRIOR_RUNS)) : 1;
     const trials = Math.max(PACKETS_MIN, sent) / Math.max(1, 2 * this.#burst - 1);
     this.#ratio = lost > 0 ? Math.min(LOSS_RATIO_MAX, wilsonBound(this.#mean, trials, CARE_SIGMAS)) : 0;
   }

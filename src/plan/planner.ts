@@ -15,14 +15,14 @@ import { streamRate } from './stream-rate.ts';
  * under this price about a third of the target misses, whatever path, latency and size.
  */
 const PRICE_FACTOR = 0.2;
-/** Key frames are referred to by all that follow; audio is heard; discardable frames are referred to by none. */
-const CLASS_WEIGHT = { key: 3, audio: 1, ordinary: 1, discardable: 0.3 } as const;
+/** Key frames are referred to by all that follow; audio is heard, but its frames are small; discardable frames are referred to by none. */
+const CLASS_WEIGHT = { key: 3, audio: 0.8, ordinary: 1, discardable: 0.3 } as const;
 
 /** How much a media frame matters. */
 export type FrameClass = keyof typeof CLASS_WEIGHT;
 
 /** Channels and tables remembered, each; the oldest goes. */
-const CHANNELS_MAX = 8;
+const CHANNELS_MAX = 12;
 const TABLES_MAX = 64;
 /** Loss ratios, burst lengths, prices and sizes within such a factor share a table. */
 const RATIO_STEP = 1.1;

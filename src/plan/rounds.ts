@@ -9,6 +9,8 @@ import { MILLISECOND, type Micros } from '../base/protocol.ts';
 export const ROUNDS_MAX = 3;
 /** A timer, a turn of the event loop and the serialisation of a few packets on either side. */
 const TURN_US: Micros = 2 * MILLISECOND;
+/** A repair symbol waits for one packet that is leaving, at the rates of video. */
+const PACKET_US_MAX: Micros = 3 * MILLISECOND;
 /** Media frames that repair may come after: more change no rate, and symbols must be kept for them. */
 export const SPAN_MAX = 63;
 
@@ -31,7 +33,8 @@ export function feedbackUs(path: PathTimes): Micros {
 
 /** So long before the deadline repair must leave, to come in time although the path varies and others wait before it. */
 export function leadUs(path: PathTimes): Micros {
-  return TURN_US + 2 * path.jitterUs + path.packetUs;
+  // A slow pace delays nothing that is small: the pacer lets bursts pass.
+  return TURN_US + 2 * path.jitterUs + Math.min(path.packetUs, PACKET_US_MAX);
 }
 
 /**

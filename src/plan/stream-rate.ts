@@ -90,9 +90,9 @@ export class DebtModel {
     this.#framesMissed = Math.max(1, (this.#frames * frameLoss) / this.#slotLoss);
     this.#symbolsMissed = Math.max(1, Math.round((this.#symbols * channel.lossRatio) / this.#slotLoss));
     const spread = Math.sqrt(this.#symbols * (this.#span + 1) * channel.lossRatio * channel.burstMean);
-    // Repair symbols per slot go up in powers of two from 1/8, so that the measured slots hold whole cycles.
+    // Repair symbols per slot go up in powers of two from 1/16, so that the measured slots hold whole cycles.
     const perSlot = spread / (4 * (this.#span + 1));
-    this.step = 2 ** Math.max(-3, Math.round(Math.log2(perSlot))) / this.#symbols;
+    this.step = 2 ** Math.max(-4, Math.round(Math.log2(perSlot))) / this.#symbols;
     this.#starts = channel.isBursty ? 2 : 1;
   }
 

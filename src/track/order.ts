@@ -15,6 +15,9 @@ import type { Arrival, Delivery, FrameCounts, Order } from './types.ts';
 /** Gets the media frames in order. `skipped`: media frames missing since the one before. */
 export type TakeFrame = (frame: ReceivedMedia, how: Arrival, skipped: number, now: Micros) => void;
 
+/** Weight of the newest interval in the usual one. */
+const INTERVAL_GAIN = 1 / 8;
+
 /** See the file header. Nothing is handed out before `announce`. */
 export class DeliveryOrder {
   readonly #clock: ArrivalClock;
@@ -31,6 +34,9 @@ export class DeliveryOrder {
   #waiting = 0;
   #nextFrameId = 0;
   #skipped = 0;
+  #lastSentAtUs: Micros = 0;
+  /** Usual distance of media frames as they were sent. */
+  #intervalUs: Micros = 0;
   #latencyUs: Micros = -1;
   #isTimed = false;
   #isUnordered = false;
@@ -206,7 +212,24 @@ export class DeliveryOrder {
     }
     // Waiting costs nothing while nothing complete is held up; a late frame is better than none.
     const hold = this.#waiting > 0 ? 0 : LATE_HOLD_US;
-    return this.#deadlineUs(head) + hold;
+    return this.#deadlineUs(head) - this.#aheadUs(head) + hold;
+  }
+
+  /** How long before `head` the frame before it was sent, if that is missing altogether: at least its usual distance. */
+  #aheadUs(head: ReceivedMedia): Micros {
+    if (head.first === this.cursor || this.#isTimed || this.#intervalUs === 0) return 0;
+    const missing = head.hasHead ? Math.max(1, head.frameId - this.#nextFrameId) : 1;
+    const distance = (head.sentAtUs - this.#lastSentAtUs) / (missing + 1);
+    return Math.max(0, Math.min(distance, this.#intervalUs));
+  }
+
+  /** Learns how far apart media frames are sent. */
+  #noteInterval(frame: ReceivedMedia): void {
+    if (this.#lastSentAtUs > 0 && frame.frameId === this.#nextFrameId) {
+      const interval = frame.sentAtUs - this.#lastSentAtUs;
+      this.#intervalUs += this.#intervalUs === 0 ? interval : (interval - this.#intervalUs) * INTERVAL_GAIN;
+    }
+    this.#lastSentAtUs = frame.sentAtUs;
   }
 
   /** Moves the cursor over `head` and the gap before it. */
@@ -219,6 +242,7 @@ export class DeliveryOrder {
       return;
     }
     this.#frames.removeAt(this.#next);
+    this.#noteInterval(head);
     this.#countGap(head.frameId);
     this.#nextFrameId = Math.max(this.#nextFrameId, head.frameId + 1);
     if (head.isDelivered) return;

@@ -23,6 +23,7 @@ const SLOT_US_MIN: Micros = 2 * MILLISECOND;
 const RISE_MIN = 1.3;
 /** as far as that still helps. */
 const RISE_SHARE = 0.6;
+const RATIO_DECAY = 0.97;
 const RISE_INTERVAL_US: Micros = 10 * MILLISECOND;
 /** Packets that leave at once after a pause (recovery/pacer.ts). */
 const BURST_PACKETS = 10;
@@ -44,6 +45,7 @@ export class Protection {
     firstSpares: 0,
     price: 0,
     leadUs: 0,
+    packetUs: 0,
   };
   /** Frames that slots cover, oldest first, and the repair symbols that each slot owes them. */
   readonly #streamed: Deque<SentFrame> = new Deque<SentFrame>();
@@ -117,11 +119,13 @@ export class Protection {
     const input = this.#input;
     const { meanSymbols } = input;
     input.symbols = frame.count;
-    input.meanSymbols =
-      meanSymbols === 0 ? frame.count : meanSymbols + (frame.count - meanSymbols) * USUAL_GAIN;
+    // Key frames are rare and large: they would only make the usual size jump.
+    if (meanSymbols === 0) input.meanSymbols = frame.count;
+    else if (!frame.isKeyFrame) input.meanSymbols += (frame.count - meanSymbols) * USUAL_GAIN;
     input.isKeyFrame = frame.isKeyFrame;
     input.isDiscardable = frame.isDiscardable;
-    const waitUs = Math.max(0, frame.count - BURST_PACKETS) * this.#path.packetUs;
+    const waitUs =
+      Math.max(0, frame.count - BURST_PACKETS) * Math.max(this.#path.packetUs, this.plan.packetUs);
     input.timeLeftUs = frame.deadlineUs - now - waitUs;
     input.waitedUs = now - frame.sentAtUs;
     this.#policy.plan(input, this.plan);
@@ -129,7 +133,14 @@ export class Protection {
     frame.rounds = plan.rounds;
     frame.price = plan.price;
     frame.streamRatio = plan.streamRatio;
+    if (plan.span === 0 && plan.streamRatio > 0) {
+      // No later frame can carry its repair, and before its own data repair would only delay it.
+      plan.firstSpares += Math.ceil(plan.streamRatio * frame.count);
+      plan.streamRatio = 0;
+    }
     frame.callAtUs = Math.max(now, frame.deadlineUs - plan.leadUs);
+    // Whatever becomes due while this frame is on its way would queue behind it: it goes first.
+    this.#runCalls(now + frame.count * plan.packetUs);
     if (plan.rounds > 0 && plan.price > 0) this.#calls.push(frame);
     if (plan.streamRatio > 0 || this.#streamed.length > 0) this.#runSlot(frame, now);
     else this.#ratio = 0;
@@ -159,14 +170,19 @@ export class Protection {
   /** Makes the decisions that are due. Afterwards the queue may have repair. */
   decide(now: Micros): void {
     if (this.#losses.length > 0) this.#readLosses(now);
+    this.#runCalls(now);
+    if (now >= this.#slotDueUs) this.#runSlot(undefined, now);
+  }
+
+  #runCalls(dueUs: Micros): void {
     for (let head = this.#calls.at(0); head !== undefined; head = this.#calls.at(0)) {
       if (!head.isComplete && !head.isSettled) {
-        if (now < head.callAtUs) break;
+        if (dueUs < head.callAtUs) break;
+        head.callAtUs = Math.min(head.callAtUs, dueUs);
         this.#call(head);
       }
       this.#calls.shift();
     }
-    if (now >= this.#slotDueUs) this.#runSlot(undefined, now);
   }
 
   #readLosses(now: Micros): void {
@@ -251,7 +267,8 @@ export class Protection {
     this.#slot++;
     this.#dropAged(now);
     if (plan.streamRatio > this.#ratio * RISE_MIN) this.#raise(plan.streamRatio);
-    if (newest?.isKeyFrame !== true) this.#ratio = plan.streamRatio;
+    // An estimate that wavers is no rise: the ratio to compare with falls slowly.
+    if (newest?.isKeyFrame !== true) this.#ratio = Math.max(plan.streamRatio, this.#ratio * RATIO_DECAY);
     if (newest !== undefined && plan.streamRatio > 0) {
       newest.streamShare = (plan.streamRatio * newest.count) / (plan.span + 1);
       newest.lastSlot = this.#slot + plan.span;

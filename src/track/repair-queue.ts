@@ -14,8 +14,8 @@ import type { RepairMaker } from './types.ts';
 
 /** Points of the code: K + Row <= 254. */
 const ROWS_MAX = 254;
-/** What is left in a packet is no use to another frame below this: then Length is omitted and the packet is full. */
-export const USEFUL_ROOM_BYTES = 64;
+/** Rows from the start of one block to that of the next; without a common factor with any number of rows. */
+const ROW_STEP = 37;
 
 /** Fate of a repair symbol that was sent. */
 const RowState = { UNKNOWN: 0, ARRIVED: 1, LOST: 2 } as const;
@@ -56,6 +56,7 @@ export class RepairQueue {
   readonly #trackId: number;
   readonly #maker: RepairMaker;
   readonly #window: SymbolWindow;
+  #turn = 0;
   /** Serial number of the oldest row remembered. */
   #serial = 0;
   /** Rows over the range asked about last (see {@link count}). */
@@ -91,9 +92,20 @@ export class RepairQueue {
       return;
     }
     const k = newest.first + newest.count - oldest.first;
-    const row = oldest.rowsUsed;
-    oldest.rowsUsed += rowCount;
+    const row = this.#nextRow(oldest, k, rowCount);
     this.#push(oldest, newest, oldest.first, 1, k, row, rowCount, deadlineUs);
+  }
+
+  /**
+   * Blocks of equal length that are shifted against each other have much the same coefficients in the same row, and
+   * with small blocks dependent equations are frequent: each block begins with another row.
+   */
+  #nextRow(oldest: SentFrame, k: number, rowCount: number): number {
+    const free = ROWS_MAX + 1 - k - rowCount - oldest.rowsUsed;
+    const row = oldest.rowsUsed + (free > 0 ? this.#turn % free : 0);
+    this.#turn = (this.#turn + ROW_STEP) % ROWS_MAX;
+    oldest.rowsUsed = row + rowCount;
+    return row;
   }
 
   #push(
@@ -151,12 +163,11 @@ export class RepairQueue {
       return 0;
     }
     const start = writer.at;
-    const fillsPacket = writer.room - size < USEFUL_ROOM_BYTES;
-    const length = fillsPacket ? -1 : bytes.length;
     const row = job.firstRow + job.sent++;
-    writeRepairHeader(writer, this.#trackId, job.first, job.stride, job.k, row, length);
+    writeRepairHeader(writer, this.#trackId, job.first, job.stride, job.k, row, -1);
     writer.copy(bytes);
-    if (fillsPacket) writer.end = writer.at;
+    // Nothing shares its packet: a lost one must not take a symbol along with the repair for it.
+    writer.end = writer.at;
     this.#note(job);
     return writer.at - start;
   }

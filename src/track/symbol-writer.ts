@@ -6,10 +6,12 @@ import type { Writer } from '../base/bytes.ts';
 import type { Micros } from '../base/protocol.ts';
 import { type PacketRecord, TokenKind } from '../wire/frame-source.ts';
 import { symbolHeaderSize, writeSymbolHeader } from '../wire/symbol.ts';
-import { USEFUL_ROOM_BYTES } from './repair-queue.ts';
 import type { SentFrame } from './sent-frame.ts';
 import { Piece, type SymbolWindow } from './symbol-window.ts';
 import type { PathView, SendStatistics } from './types.ts';
+
+/** What is left in a packet is no use to another frame below this: then Length is omitted and the packet is full. */
+const USEFUL_ROOM_BYTES = 64;
 
 /** See the file header. One per track. */
 export class SymbolWriter {

@@ -100,6 +100,8 @@ export interface FramePlan {
   price: number;
   /** How long before the deadline the last repair must leave. */
   leadUs: Micros;
+  /** Time that a full packet takes on its way out or through the narrowest link, whichever is more. */
+  packetUs: Micros;
 }
 
 /** Decides how much redundancy a media frame gets. The planner is one. */

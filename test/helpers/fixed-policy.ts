@@ -11,6 +11,7 @@ export function fixedPolicy(firstSpares: number, streamRatio = 0, span = 0): Red
       plan.firstSpares = firstSpares;
       plan.price = 0;
       plan.leadUs = 0;
+      plan.packetUs = 0;
     },
     flightSpares: () => 0,
     lastSpares: () => 0,

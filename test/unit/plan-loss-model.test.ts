@@ -73,14 +73,14 @@ describe('loss model', () => {
   test('joins a burst that two acknowledgements report', () => {
     const apart = new LossModel();
     const joined = new LossModel();
-    for (const [model, last] of [
-      [apart, 20],
-      [joined, 12],
+    for (const [model, next] of [
+      [apart, 30],
+      [joined, 14],
     ] as const) {
-      model.onLost(10, 0);
-      model.onLost(11, 0);
+      for (let i = 0; i < 100; i++) model.onAcked(0);
+      for (let n = 10; n < 14; n++) model.onLost(n, 0);
       model.onAcked(0);
-      model.onLost(last, 30_000);
+      for (let n = next; n < next + 4; n++) model.onLost(n, 30_000);
     }
     expect(joined.burstMean).toBeGreaterThan(apart.burstMean);
   });

@@ -99,7 +99,10 @@ describe('whatever the path does', () => {
         expect(received?.frames.lost).toBeGreaterThanOrEqual(0);
         expect([...link.client.errors, ...link.server.errors]).toEqual([]);
         if (s.loss === 0 && s.feedbackLoss === 0 && s.jitterMs === 0) {
-          expect(received?.frames.lost).toBe(track.statistics.framesExpired);
+          const expired = track.statistics.framesExpired;
+          // Repair that left ahead of the data may complete a media frame that expired half sent.
+          if (s.streamRatio > 0) expect(received?.frames.lost).toBeLessThanOrEqual(expired);
+          else expect(received?.frames.lost).toBe(expired);
         }
       }),
       { numRuns: 150 },

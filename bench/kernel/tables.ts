@@ -53,7 +53,8 @@ export function framesRows(cells: readonly Finished[]): Rows {
       `${milliseconds(limit.p50)} / ${milliseconds(limit.p99)}`,
       share(steady.frames - steady.delivered, steady.frames),
       share(decodable, steady.frames),
-      wireRatio(finished).toFixed(3),
+      // The bytes of competitors are on the same wire.
+      result.competitorBps.length > 0 ? '-' : wireRatio(finished).toFixed(3),
       [result.goodputBps, ...result.competitorBps].map(mbps).join(' beside '),
       `${perGbit(result.senderSecondsPerGbit)} + ${perGbit(result.receiverSecondsPerGbit)}`,
       share(startup.onTime, startup.frames),

@@ -22,13 +22,17 @@ const CLASS_WEIGHT = { key: 3, audio: 0.8, ordinary: 1, discardable: 0.3 } as co
 export type FrameClass = keyof typeof CLASS_WEIGHT;
 
 /** Channels and tables remembered, each; the oldest goes. */
-const CHANNELS_MAX = 12;
-const TABLES_MAX = 64;
+const CHANNELS_MAX = 32;
+const TABLES_MAX = 128;
 /** Loss ratios, burst lengths, prices and sizes within such a factor share a table. */
 const RATIO_STEP = 1.1;
-const BURST_STEP = 1.25;
+const BURST_STEP = 1.4;
 const SIZE_STEP = 1.15;
 const PRICE_STEP = 1.4;
+/** In steps: half of one is where two levels meet. */
+const NEAR = 0.8;
+/** The loss model says 1 where runs are no longer than chance makes them. */
+const BURSTY = 1;
 /** Spares shared by more frames than this gain little more. */
 const SHARING_MAX = 4;
 
@@ -49,12 +53,22 @@ export class Planner {
 
   /** What the path is taken to be from now on. Cheap when it has not changed. */
   observe(lossRatio: number, burstMean: number): void {
+    if (lossRatio > 0 && this.#isNear(lossRatio, burstMean)) return;
     const key = lossRatio <= 0 ? -1 : level(lossRatio, RATIO_STEP) * 64 + level(burstMean, BURST_STEP);
     if (key === this.#key) return;
     this.#key = key;
     this.#channel = remember(this.#channels, key, CHANNELS_MAX, () =>
       key === -1 ? new Channel(0, 1) : new Channel(snap(lossRatio, RATIO_STEP), snap(burstMean, BURST_STEP)),
     );
+  }
+
+  /** An estimate that wavers between two levels stays with the one it has: tables are not free. */
+  #isNear(lossRatio: number, burstMean: number): boolean {
+    const { lossRatio: ratio, burstMean: burst, isBursty } = this.#channel;
+    if (ratio === 0 || isBursty !== burstMean > BURSTY) return false;
+    const distance = Math.abs(Math.log(lossRatio / ratio)) / Math.log(RATIO_STEP);
+    const stretch = isBursty ? Math.abs(Math.log(burstMean / burst)) / Math.log(BURST_STEP) : 0;
+    return distance < NEAR && stretch < NEAR;
   }
 
   /** The channel planned for. */

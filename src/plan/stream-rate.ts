@@ -23,10 +23,10 @@ export interface StreamInputs {
 /** Longer spans are modelled in groups of frames. */
 const SPAN_MODEL_MAX = 7;
 const DEBT_MAX = 40;
-const WARM_SLOTS = 16;
+const WARM_SLOTS = 8;
 const MEASURED_SLOTS = 16;
 /** What is rarer than this changes no decision. */
-const NEGLIGIBLE = 1e-9;
+const NEGLIGIBLE = 1e-8;
 /** Rates tried: from capacity up, first in strides of so many steps, then around the best in halves. */
 const STRIDE = 4;
 const STRIDES_MAX = 16;

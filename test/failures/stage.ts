@@ -15,7 +15,8 @@ export interface Stage {
   readonly now: Micros;
   readonly opened: Opened;
   end(side: Side): End;
-  onEvent(side: Side, listener: Listener): void;
+  /** Returns what ends it. */
+  onEvent(side: Side, listener: Listener): () => void;
 }
 
 /** The other end. */

@@ -41,6 +41,8 @@ export interface StreamSpec {
 
 export class StreamRun {
   readonly id: number;
+  /** Hears no more events. */
+  readonly forget: () => void;
   readonly startedUs: Micros;
   readBytes = 0;
   finishedUs: Micros = NEVER;
@@ -74,12 +76,17 @@ export class StreamRun {
     this.id = send.id;
     world.opened.streamIds.add(send.id);
     this.#allowed = spec.readEveryMs === undefined ? NEVER : 0;
-    world.onEvent(writer, (event) => {
-      if (event.type === 'stream-writable' && event.streamId === this.id) this.#write();
-    });
-    world.onEvent(this.#reader, (event) => {
-      if (event.type === 'stream-readable' && event.streamId === this.id) this.read();
-    });
+    const ends = [
+      world.onEvent(writer, (event) => {
+        if (event.type === 'stream-writable' && event.streamId === this.id) this.#write();
+      }),
+      world.onEvent(this.#reader, (event) => {
+        if (event.type === 'stream-readable' && event.streamId === this.id) this.read();
+      }),
+    ];
+    this.forget = () => {
+      for (const end of ends) end();
+    };
     host.call(() => this.#write());
     if (spec.readEveryMs !== undefined) this.#tick(spec.readEveryMs);
   }

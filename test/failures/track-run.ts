@@ -37,6 +37,8 @@ export interface FrameFate {
 
 export class TrackRun {
   readonly id: number;
+  /** Hears no more events. */
+  readonly forget: () => void;
   readonly sender: TrackSender;
   readonly frames: FrameFate[] = [];
   /** What the encoder is told, bits per second; undefined until it is. */
@@ -74,12 +76,12 @@ export class TrackRun {
     this.sender = sender;
     this.id = sender.id;
     world.opened.trackIds.add(sender.id);
-    this.#listen();
+    this.forget = this.#listen();
     this.#tick(world.now, SECOND / framesPerSecond);
   }
 
-  #listen(): void {
-    this.#world.onEvent(this.#side, (event) => {
+  #listen(): () => void {
+    const endFirst = this.#world.onEvent(this.#side, (event) => {
       if (!('trackId' in event) || event.trackId !== this.id) return;
       if (event.type === 'bitrate') this.targetBps = event.bps;
       if (event.type === 'track-settled') this.hasSettled = true;
@@ -89,9 +91,13 @@ export class TrackRun {
       if (frame.outcome !== undefined) throw new Error(`media frame ${event.frameId} settled twice`);
       frame.outcome = event.outcome;
     });
-    this.#world.onEvent(opposite(this.#side), (event) => {
+    const endSecond = this.#world.onEvent(opposite(this.#side), (event) => {
       if (event.type === 'track-readable' && event.trackId === this.id) this.read();
     });
+    return () => {
+      endFirst();
+      endSecond();
+    };
   }
 
   #tick(startUs: Micros, intervalUs: Micros): void {

@@ -26,7 +26,7 @@ export class World implements Stage {
   readonly opened: Opened = { trackIds: new Set(), streamIds: new Set() };
   readonly tracks: TrackRun[] = [];
   readonly streams: StreamRun[] = [];
-  readonly #listeners: Readonly<Record<Side, Listener[]>> = { client: [], server: [] };
+  readonly #listeners: Readonly<Record<Side, Set<Listener>>> = { client: new Set(), server: new Set() };
 
   constructor(options: WorldOptions) {
     const { seed, network, startBitrateBps = 4_000_000 } = options;
@@ -62,8 +62,18 @@ export class World implements Stage {
   }
 
   /** Calls `listener` with every event of one end. */
-  onEvent(side: Side, listener: Listener): void {
-    this.#listeners[side].push(listener);
+  onEvent(side: Side, listener: Listener): () => void {
+    this.#listeners[side].add(listener);
+    return () => this.#listeners[side].delete(listener);
+  }
+
+  /** A track or stream that is over is let go: in hours of them, they would add up. */
+  forget(run: TrackRun | StreamRun): void {
+    run.forget();
+    this.opened.trackIds.delete(run.id);
+    this.opened.streamIds.delete(run.id);
+    if (run instanceof TrackRun) this.tracks.splice(this.tracks.indexOf(run), 1);
+    else this.streams.splice(this.streams.indexOf(run), 1);
   }
 
   get isConnected(): boolean {

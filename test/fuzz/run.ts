@@ -1,25 +1,33 @@
 /**
- * `npm run fuzz -- --count N --seed N`: N random, forged and damaged datagrams at both ends of a live call in virtual
- * time, beside hostile callers with the right keys. Passes if nothing throws, every media frame is on time, and memory
- * does not grow from the first tenth on.
+ * `npm run fuzz -- [--minutes N] [--count N] [--seed N]`. With `--minutes`: parsers from their corpus, TLS with damaged
+ * flights, and random API calls under random faults, with one seed after another until the time is over; a failure names
+ * its seed and input, which then belongs into corpus.json. Then, as always, N random, forged and damaged datagrams at both
+ * ends of a live call in virtual time, beside hostile callers with the right keys: nothing throws, every media frame is
+ * on time, and memory does not grow from the first tenth on.
  */
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { FuzzedCall } from './call.ts';
+import { fuzzCalls, fuzzParsers, fuzzTls } from './session.ts';
 
 /** Each millisecond of the call; a million is 20 s of it. */
 const PER_MS = 50;
 const HEAP_GROWTH_MAX = 32e6;
 
 const { values } = parseArgs({
-  options: { count: { type: 'string', default: '1000000' }, seed: { type: 'string', default: '1' } },
+  options: {
+    minutes: { type: 'string', default: '0' },
+    count: { type: 'string' },
+    seed: { type: 'string', default: '1' },
+  },
 });
-const count = Number(values.count);
+const minutes = Number(values.minutes);
+const count = Number(values.count ?? (minutes > 0 ? 200_000 : 1_000_000));
 const seed = Number(values.seed);
-if (!Number.isSafeInteger(count) || count < 1 || !Number.isSafeInteger(seed)) {
-  console.error('--count is a positive integer, --seed an integer');
+if (!(minutes >= 0) || !Number.isSafeInteger(count) || count < 1 || !Number.isSafeInteger(seed)) {
+  console.error('--minutes is a number, --count a positive integer, --seed an integer');
   process.exit(2);
 }
 
@@ -30,6 +38,16 @@ function heap(): number {
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
 }
+
+const untilMs = performance.now() + minutes * 60_000;
+let rounds = 0;
+for (; performance.now() < untilMs; rounds++) {
+  fuzzParsers(seed + rounds, 20_000);
+  await fuzzTls(seed + rounds, 50);
+  fuzzCalls(seed + rounds);
+}
+if (rounds > 0)
+  console.log(`${rounds} rounds of parsers, TLS and API calls from seed ${seed} on: nothing found`);
 
 const startedAt = performance.now();
 console.log(`seed ${seed}, ${count} datagrams`);

@@ -1,0 +1,61 @@
+/**
+ * F8: a reset because nothing listened on the port. Here a closed port fails at once and says so, a silent host at the
+ * timeout with another error; on loopback, and in a network namespace of its own where there is one.
+ */
+import { spawnSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { describe, expect, test } from 'vitest';
+import { connect } from '../../src/node/connect.ts';
+
+const PASSPHRASE = 'correct horse battery';
+
+async function codeOf(port: number, timeout: number): Promise<{ code: string; tookMs: number }> {
+  const startedAt = performance.now();
+  const error = await connect({ host: '127.0.0.1', port }, { passphrase: PASSPHRASE, timeout }).then(
+    () => new Error('it connected'),
+    (reason: Error & { code: string }) => reason,
+  );
+  return { code: (error as { code?: string }).code ?? error.message, tookMs: performance.now() - startedAt };
+}
+
+async function boundPort(): Promise<{ port: number; close: () => void }> {
+  const socket = createSocket('udp4');
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+  return { port: socket.address().port, close: () => socket.close() };
+}
+
+describe('F8: nobody answers', () => {
+  test('a closed port is refused before the timeout, with an error that says so', async () => {
+    const { port, close } = await boundPort();
+    close();
+    const { code, tookMs } = await codeOf(port, 20_000);
+    expect(code).toBe('ERR_MILLRACE_REFUSED');
+    expect(tookMs).toBeLessThan(20_000);
+  });
+
+  test('a silent host fails at the timeout, with another error', async () => {
+    const { port, close } = await boundPort();
+    const { code, tookMs } = await codeOf(port, 300);
+    close();
+    expect(code).toBe('ERR_MILLRACE_TIMEOUT');
+    expect(tookMs).toBeGreaterThanOrEqual(290);
+  });
+
+  const hasNamespaces = spawnSync('unshare', ['--net', 'true']).status === 0;
+  test.skipIf(!hasNamespaces)('both, in a network namespace (skipped where none may be made)', () => {
+    const script = `
+      import { connect } from './src/node/connect.ts';
+      const codes = [];
+      for (const host of ['127.0.0.1', '10.9.0.2']) {
+        await connect({ host, port: 9 }, { passphrase: '${PASSPHRASE}', timeout: 500 }).catch((e) => codes.push(e.code));
+      }
+      console.log(codes.join(' '));
+      process.exit(0);`;
+    // A dummy interface swallows what is sent to it.
+    const shell =
+      'ip link set lo up && ip link add d0 type dummy && ip addr add 10.9.0.1/24 dev d0 && ip link set d0 up && ' +
+      'exec node --import tsx --input-type=module -e "$0"';
+    const ended = spawnSync('unshare', ['--net', 'sh', '-c', shell, script], { encoding: 'utf8' });
+    expect(ended.stdout.trim(), ended.stderr).toBe('ERR_MILLRACE_REFUSED ERR_MILLRACE_TIMEOUT');
+  });
+});

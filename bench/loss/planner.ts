@@ -185,7 +185,7 @@ function changingRows(): Row[] {
       latencyMs: 120,
       loss: none,
       lossName: '0 %, 3 Mbit/s',
-      limits: {},
+      limits: { onTimeMin: 0.7 },
       changes: {
         network: symmetric({ delayMs: 30, rateBps: 3e6, queue: { ms: 100 } }),
         durationMs: STARTUP_MS + 20_000,

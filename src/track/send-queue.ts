@@ -79,6 +79,16 @@ export class SendQueue {
     return undefined;
   }
 
+  /**
+   * The next frame to begin cannot leave whole in time, and a younger one waits: begun, it would cost both. The last
+   * one in the queue always begins: what the path takes may be more than is known of it.
+   */
+  isHeadTooLate(now: Micros, packetUs: Micros): boolean {
+    const head = this.head;
+    if (head === undefined || head.first >= 0 || this.length === 1) return false;
+    return now + head.count * packetUs > head.deadlineUs;
+  }
+
   /** When discardable frames begin to expire because the queue is older than half of the latency. */
   pressureAtUs(latencyUs: Micros): Micros {
     const head = this.head;

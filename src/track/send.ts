@@ -302,6 +302,9 @@ export class TrackSender implements Sender, Timed {
   }
 
   #writeNew(writer: Writer, record: PacketRecord, now: Micros): number {
+    while (this.#queue.isHeadTooLate(now, this.#path.packetUs)) {
+      this.#settle(this.#queue.head as SentFrame, 'expired', now);
+    }
     const frame = this.#queue.head;
     if (frame === undefined) return 0;
     if (frame.first < 0) {

@@ -98,6 +98,21 @@ describe('outcomes', () => {
 });
 
 describe('a queue that does not drain', () => {
+  test('drops whole what cannot leave in time while a younger frame waits, and begins the last one anyway', () => {
+    const probe = new SenderProbe();
+    const { sender } = probe;
+    sender.send(new Uint8Array(33_000), PLAIN, 0);
+    sender.send(new Uint8Array(33_000), PLAIN, 33 * MS);
+    expect(probe.write(80 * MS)?.symbol?.symbolId).toBe(0);
+    expect(probe.settled).toEqual([[0, 'expired']]);
+    expect(sender.statistics.symbolsSent).toBe(1);
+
+    const lone = new SenderProbe();
+    lone.sender.send(new Uint8Array(33_000), PLAIN, 0);
+    expect(lone.write(80 * MS)).toBeDefined();
+    expect(lone.settled).toEqual([]);
+  });
+
   test('expires discardable frames from half of the latency on, and keeps key frames until their deadline', () => {
     const probe = new SenderProbe();
     const { sender } = probe;

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { setPriority, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import type { Duplex } from 'node:stream';
@@ -117,7 +117,6 @@ function openBrowser(url: string): void {
         : ['xdg-open', url];
   const browser = spawn(command as string, args, { stdio: 'ignore', detached: true });
   browser.on('error', () => console.error('open this address in a browser'));
-  if (browser.pid !== undefined) setPriority(browser.pid, 0);
   browser.unref();
 }
 
@@ -140,8 +139,6 @@ async function main(): Promise<void> {
   }
   const ending = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => ending.abort());
-  // The emulated network lives in this process.
-  goFirst(process.pid);
   const folder = mkdtempSync(join(tmpdir(), 'millrace-demo-'));
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   const addresses = addressesIn(folder);
@@ -185,6 +182,8 @@ async function main(): Promise<void> {
       else if (address !== undefined) proxyUpgrade(request, socket, head, address);
       else socket.end('HTTP/1.1 404 Not Found\r\n\r\n');
     });
+    // The model of the network lives in this process.
+    goFirst(process.pid);
     console.log(url);
     console.error(`${network.description}\nCtrl-C ends the demo.`);
     if (options.opens) openBrowser(url);

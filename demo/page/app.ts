@@ -238,6 +238,7 @@ class Page {
     switch (message.type) {
       case 'report':
         this.#report(message.sides as Readonly<Record<SideName, SideReport>>);
+        showPace(message.picturesPerSecond);
         break;
       case 'sound':
         this.#sound.play(message.samples, message.sampleRate);
@@ -285,6 +286,13 @@ class Page {
       event: event === undefined || agoMs > EVENT_MS ? undefined : { kind: event.kind, agoMs },
     };
   }
+}
+
+/** Says so when this machine is too slow for what was asked for. */
+function showPace(picturesPerSecond: number): void {
+  const isSlow = picturesPerSecond < pictureFrom(query).framesPerSecond;
+  const text = `This machine is busy: both sides send ${picturesPerSecond} pictures a second.`;
+  element('pace').textContent = isSlow ? text : '';
 }
 
 function showClip(): void {

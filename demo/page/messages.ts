@@ -36,9 +36,8 @@ export type FromWorker =
   | {
       readonly type: 'report';
       readonly sides: Readonly<Record<string, SideReport>>;
-      /** Pictures made by the source, and left out because the machine is too slow to encode them. */
-      readonly pictures: number;
-      readonly tooSlow: number;
+      /** Of the source now: fewer than asked for where the machine is too slow. */
+      readonly picturesPerSecond: number;
     }
   | { readonly type: 'sound'; readonly samples: Float32Array<ArrayBuffer>; readonly sampleRate: number }
   | { readonly type: 'failed'; readonly text: string };

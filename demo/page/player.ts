@@ -41,6 +41,11 @@ export class SidePlayer {
     this.#link.onChunk = (chunk) => this.#takeChunk(chunk);
   }
 
+  /** Chunks that this machine has not found the time to decode. */
+  get waitingChunks(): number {
+    return this.#video?.decodeQueueSize ?? 0;
+  }
+
   #take(message: MediaMessage): void {
     if (message.type === 'status') this.status = message.text;
     if (message.type !== 'track') return;

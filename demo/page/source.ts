@@ -15,7 +15,7 @@ export class PictureSource {
   readonly #canvas: OffscreenCanvas;
   readonly #context: OffscreenCanvasRenderingContext2D;
   readonly #texture: OffscreenCanvas;
-  readonly #intervalMs: number;
+  #intervalMs: number;
   #camera: VideoFrame | undefined;
   #cameraReader: ReadableStreamDefaultReader<VideoFrame> | undefined;
   #dueAtMs = 0;
@@ -29,6 +29,15 @@ export class PictureSource {
     this.#context = this.#canvas.getContext('2d', options) as OffscreenCanvasRenderingContext2D;
     this.#texture = drawTexture();
     this.#intervalMs = 1_000 / framesPerSecond;
+  }
+
+  get picturesPerSecond(): number {
+    return 1_000 / this.#intervalMs;
+  }
+
+  /** Half as many pictures a second from now on. */
+  halve(): void {
+    this.#intervalMs *= 2;
   }
 
   start(): void {

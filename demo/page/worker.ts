@@ -12,6 +12,10 @@ import { PictureSource } from './source.ts';
 import { ToneSource } from './tone.ts';
 
 const REPORT_MS = 250;
+/** So many reports in a row with pictures left out, or chunks waiting to be decoded: the machine cannot keep up. */
+const SLOW_REPORTS = 4;
+const WAITING_CHUNKS = 4;
+const LEAST_PICTURES_PER_SECOND = 10;
 
 /** The worker's own scope; the library of types knows the window's only. */
 interface Scope {
@@ -33,6 +37,8 @@ class Studio {
   readonly #tone: ToneSource = new ToneSource();
   readonly #openedAtMs: number;
   readonly #timer: ReturnType<typeof setInterval>;
+  #slowReports = 0;
+  #tooSlow = 0;
   #preview: OffscreenCanvasRenderingContext2D | undefined;
 
   constructor(start: ToWorker & { type: 'start' }, video: VideoEncoderConfig) {
@@ -79,7 +85,19 @@ class Studio {
     const nowMs = performance.now();
     const sides = Object.fromEntries(this.#sides.map((side) => [side.name, this.#reportOf(side, nowMs)]));
     const tooSlow = this.#sides.reduce((sum, { encoder }) => sum + (encoder?.tooSlow ?? 0), 0);
-    scope.postMessage({ type: 'report', sides, pictures: this.#log.count, tooSlow });
+    this.#slowDown(tooSlow);
+    const { picturesPerSecond } = this.#source;
+    scope.postMessage({ type: 'report', sides, picturesPerSecond });
+  }
+
+  /** Fewer pictures for both sides alike, rather than queues in this page that no network has made. */
+  #slowDown(tooSlow: number): void {
+    const isWaiting = this.#sides.some(({ player }) => (player?.waitingChunks ?? 0) > WAITING_CHUNKS);
+    this.#slowReports = isWaiting || tooSlow > this.#tooSlow ? this.#slowReports + 1 : 0;
+    this.#tooSlow = tooSlow;
+    if (this.#slowReports < SLOW_REPORTS) return;
+    this.#slowReports = 0;
+    if (this.#source.picturesPerSecond / 2 >= LEAST_PICTURES_PER_SECOND) this.#source.halve();
   }
 
   #reportOf({ encoder, player }: Side, nowMs: number): SideReport {

@@ -75,9 +75,9 @@ export class KernelNetwork implements DemoNetwork {
   /** @throws Error that says in one line why this machine cannot. */
   static async open(parts: NetworkParts): Promise<KernelNetwork> {
     const network = symmetric(linkOptions(parts.settings));
-    const tcp = await startEmulator({ network });
+    const [tcp, millrace] = await Promise.all([startEmulator({ network }), startEmulator({ network })]);
+    const emulators = { tcp, millrace };
     try {
-      const emulators = { tcp, millrace: await startEmulator({ network }) };
       const [tcpSender, nat] = await Promise.all([
         startTcp(parts, emulators.tcp),
         startMillrace(parts, emulators.millrace),
@@ -85,7 +85,7 @@ export class KernelNetwork implements DemoNetwork {
       const congestion = tcpSender.match[1] ?? 'unknown';
       return new KernelNetwork(emulators, { congestion, nat, tcpSender }, parts.settings);
     } catch (error) {
-      await tcp.close();
+      await Promise.all([tcp.close(), millrace.close()]);
       throw error;
     }
   }

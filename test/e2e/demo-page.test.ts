@@ -113,8 +113,7 @@ describe.skipIf(!canRun)(NAME, { timeout: 120_000 }, () => {
   });
 
   it('lets a second window take over, and goes on when a window is closed and opened again', async () => {
-    // The kernel's TCP where it can be had.
-    const { url } = await startDemo('--network', 'auto');
+    const { url } = await startDemo('--network', 'model');
     const first = await open(`${url}?loss=0&rtt=40&${SMALL}`);
     await until(first, 'the first window', ({ millrace }) => millrace.framesDecoded > 5);
     const second = await open(`${url}?loss=0&rtt=40&${SMALL}`);

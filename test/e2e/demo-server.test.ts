@@ -102,9 +102,13 @@ it('serves the page, turns other sites away, and leaves nothing behind after Ctr
 });
 
 it('ends by itself after --duration, and its programs with it when it is killed', async () => {
-  const program = demo('--port', '0', '--network', 'model', '--duration', '1');
+  // Over the kernel's TCP where it can be had.
+  const program = demo('--port', '0', '--network', 'auto', '--duration', '1');
+  await program.says(/Ctrl-C ends the demo/);
+  const started = childrenOf(program.child.pid as number);
   const { code } = await program.end();
   expect(code).toBe(0);
+  await expect.poll(() => started.filter(isAlive), { timeout: 10_000 }).toEqual([]);
   const killed = demo('--port', '0', '--network', 'model');
   await killed.says(/Ctrl-C ends the demo/);
   const children = childrenOf(killed.child.pid as number);

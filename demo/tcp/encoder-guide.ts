@@ -43,7 +43,8 @@ export class EncoderGuide {
   #encoder: MediaSocket | undefined;
   #mediaBytes = 0;
   #toldBps = 0;
-  #toldBehind = false;
+  /** Undefined: the encoder of now has been told nothing. */
+  #toldBehind: boolean | undefined;
   #updates = 0;
 
   /** @param mostBps The encoder never goes above. */
@@ -64,7 +65,7 @@ export class EncoderGuide {
 
   tellAgain(): void {
     this.#toldBps = 0;
-    this.#toldBehind = false;
+    this.#toldBehind = undefined;
   }
 
   onMedia(bytes: number): void {

@@ -37,10 +37,13 @@ const FIGURES_EVERY = 10;
 /** The demo's video track; its sound has a bitrate of its own. */
 const VIDEO_TRACK = 0;
 
+/** Whoever is told: an encoder's socket. */
+type Listener = Pick<MediaSocket, 'send'>;
+
 export class EncoderGuide {
   readonly #mostBps: number;
   #control: TcpEncoderControl;
-  #encoder: MediaSocket | undefined;
+  #encoder: Listener | undefined;
   #mediaBytes = 0;
   #toldBps = 0;
   /** Undefined: the encoder of now has been told nothing. */
@@ -53,7 +56,7 @@ export class EncoderGuide {
     this.#control = new TcpEncoderControl(START_BPS, mostBps);
   }
 
-  useEncoder(encoder: MediaSocket): void {
+  useEncoder(encoder: Listener): void {
     this.#encoder = encoder;
     this.tellAgain();
   }

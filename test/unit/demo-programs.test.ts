@@ -4,6 +4,7 @@ import { clipFrames } from '../../demo/clip.ts';
 import { type Chunk, decodeChunk, encodeChunk, parseMessage } from '../../demo/media-protocol.ts';
 import { ClipLoop, TICKS_PER_SECOND } from '../../demo/server/clip-loop.ts';
 import { TcpEncoderControl } from '../../demo/tcp/encoder-control.ts';
+import { EncoderGuide } from '../../demo/tcp/encoder-guide.ts';
 import { FrameReader, frameChunk, frameMessage } from '../../demo/tcp/framing.ts';
 import { TsParser } from '../../src/cli/framing-ts.ts';
 
@@ -123,4 +124,17 @@ it('the clip goes on for ever: clocks and continuity counters do not jump betwee
   expect(Math.max(...steps)).toBeLessThan(100_000);
   expect((clocksUs.at(-1) ?? 0) - (clocksUs[0] ?? 0)).toBeGreaterThan(29e6);
   expect(TICKS_PER_SECOND).toBe(90_000);
+});
+
+it('a new encoder is told to go on, also when the one before was told to pause', () => {
+  const told: unknown[] = [];
+  const encoder = { send: (message: unknown) => told.push(message) };
+  const guide = new EncoderGuide(2.5e6);
+  guide.useEncoder(encoder);
+  guide.update(0, 0, 500, false);
+  expect(told).toContainEqual({ type: 'behind', isBehind: true });
+  guide.tellAgain();
+  told.length = 0;
+  guide.update(50, 0, 0, false);
+  expect(told).toContainEqual({ type: 'behind', isBehind: false });
 });

@@ -27,7 +27,12 @@ if (!Number.isSafeInteger(count) || count < 1 || !Number.isSafeInteger(first) ||
   console.error('--seeds and --first are positive integers');
   process.exit(2);
 }
-const chosen = ALL.filter(({ row, name }) => `${row} ${name}`.includes(values.only));
+/** Cases of half a minute are for soaks, and for whoever names them. */
+const LONG_FROM = 100;
+const chosen = ALL.filter(
+  ({ row, name, isLong }) =>
+    `${row} ${name}`.includes(values.only) && (isLong !== true || count >= LONG_FROM || values.only !== ''),
+);
 /** TCP is asked on the first seeds only: it does not change, and costs as much again. */
 const TCP_SEEDS = 20;
 

@@ -86,7 +86,7 @@ export class SendQueue {
   isHeadTooLate(now: Micros, packetUs: Micros): boolean {
     const head = this.head;
     if (head === undefined || head.first >= 0 || this.length === 1) return false;
-    return now + head.count * packetUs > head.deadlineUs;
+    return now + (head.count - 1) * packetUs > head.deadlineUs;
   }
 
   /** When discardable frames begin to expire because the queue is older than half of the latency. */

@@ -1,4 +1,4 @@
-/** Runs failure cases as tests: every case on twenty seeds, each fault named with its seed. */
+/** Runs failure cases as tests: each case on up to twenty seeds, each fault named with its seed. */
 import { expect, test } from 'vitest';
 import { type FailureCase, isChosen, judge } from './case.ts';
 import { SEEDS } from './seeds.ts';

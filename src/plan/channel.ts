@@ -58,6 +58,12 @@ export class Channel {
     return this.#counts[n] as Float64Array;
   }
 
+  /** Gives back the memory of the tables; they grow again when they are asked for. */
+  forget(): void {
+    this.#counts.length = 1;
+    this.#tails.length = 0;
+  }
+
   #grow(): void {
     const n = this.#counts.length;
     const before = this.#counts[n - 1] as Float64Array;

@@ -1,7 +1,7 @@
 /**
  * How much parity a track carries where no retransmission fits: a steady stream of repair symbols, each over all media
  * frames that can still make their deadline. In: channel, symbols per media frame, how many frames later repair still
- * helps, price of a miss. Out: repair symbols per source symbol. Pure; a table entry takes about a millisecond once.
+ * helps, price of a miss. Out: repair symbols per source symbol. Pure; an answer takes 0.5 to 20 ms and is kept by tables.ts.
  *
  * Model: the receiver owes itself as many symbols as it lost (debt); every repair symbol that arrives pays for one,
  * whichever; when the debt is gone everything is known. A media frame is missed if the debt that holds it lasts longer
@@ -25,9 +25,12 @@ const SPAN_MODEL_MAX = 7;
 const DEBT_MAX = 40;
 const DEBTS: number = DEBT_MAX + 1;
 const WARM_SLOTS = 8;
-const MEASURED_SLOTS = 16;
-/** What is rarer than this changes no decision. */
-const NEGLIGIBLE = 1e-8;
+/** Whole cycles of the repair symbols of a slot, which go up in powers of two from 1 / this. */
+const CYCLE_SLOTS = 16;
+const MEASURED_SLOTS_MIN = 8;
+/** Chances are spread as far as they could cost so many symbols; a miss costs its price. */
+const NEGLIGIBLE_SYMBOLS = 1e-4;
+const NEGLIGIBLE_MAX = 1e-5;
 /** Rates tried: from capacity up, first in strides of so many steps, then around the best in halves. */
 const STRIDE = 4;
 const STRIDES_MAX = 16;
@@ -40,9 +43,11 @@ export function streamRate(inputs: StreamInputs, channel: Channel): number {
   const costOf = (rate: number): number => rate * inputs.symbols + inputs.price * model.missRatio(rate);
   let best = 0;
   let bestCost = costOf(0);
-  const first = Math.ceil(channel.lossRatio / model.step) * model.step;
+  // Whole strides have short cycles, which are measured soon.
+  const stride = STRIDE * model.step;
+  const first = Math.ceil(channel.lossRatio / stride) * stride;
   for (let i = 0; i < STRIDES_MAX; i++) {
-    const rate = first + i * STRIDE * model.step;
+    const rate = first + i * stride;
     if (rate > RATE_MAX || rate * inputs.symbols > bestCost) break;
     const cost = costOf(rate);
     if (cost < bestCost) {
@@ -53,9 +58,9 @@ export function streamRate(inputs: StreamInputs, channel: Channel): number {
     }
   }
   if (best === 0) return 0;
-  for (let stride = STRIDE / 2; stride >= 1; stride /= 2) {
+  for (let half = stride / 2; half >= model.step; half /= 2) {
     const middle = best;
-    for (const rate of [middle - stride * model.step, middle + stride * model.step]) {
+    for (const rate of [middle - half, middle + half]) {
       const cost = rate > 0 ? costOf(rate) : bestCost;
       if (cost >= bestCost) continue;
       best = rate;
@@ -87,11 +92,13 @@ export class DebtModel {
   readonly #symbols: number;
   /** Media frames missed when the debt of a slot is not paid in time, and the symbols that the slot lost. */
   readonly #framesMissed: number;
-  readonly #symbolsMissed: number;
+  readonly #forgiven: number;
   /** Age of the debt that is left when the oldest slot with a loss gives up. */
   readonly #ageLeft: number;
   /** Independent losses remember nothing: one state of the channel is enough. */
   readonly #states: number;
+  /** What is rarer than this changes no decision. */
+  readonly #negligible: number;
   /** By repair symbols of a slot. */
   readonly #kernels: SlotKernel[] = [];
   /** Shape [states][ages][debts]: debt 0 has age 0, and only it. */
@@ -108,13 +115,15 @@ export class DebtModel {
     const slotLoss = channel.moreThan(0, this.#symbols);
     const frameLoss = channel.moreThan(0, Math.max(1, Math.round(inputs.symbols)));
     this.#framesMissed = Math.max(1, (this.#frames * frameLoss) / slotLoss);
-    this.#symbolsMissed = Math.max(1, Math.round((this.#symbols * channel.lossRatio) / slotLoss));
+    const lostThere = Math.max(1, Math.round((this.#symbols * channel.lossRatio) / slotLoss));
+    this.#forgiven = this.#span === 0 ? DEBT_MAX : Math.min(DEBT_MAX, lostThere);
     const gap = Math.max(1, Math.round(1 / slotLoss));
     this.#ageLeft = Math.min(this.#span, Math.max(1, this.#span + 1 - gap));
     const spread = Math.sqrt(this.#symbols * (this.#span + 1) * channel.lossRatio * channel.burstMean);
     // Repair symbols per slot go up in powers of two from 1/16, so that the measured slots hold whole cycles.
     const perSlot = spread / (4 * (this.#span + 1));
     this.step = 2 ** Math.max(-4, Math.round(Math.log2(perSlot))) / this.#symbols;
+    this.#negligible = Math.min(NEGLIGIBLE_MAX, NEGLIGIBLE_SYMBOLS / Math.max(1, inputs.price));
     this.#states = channel.isBursty ? 2 : 1;
     const cells = this.#states * (this.#span + 1) * DEBTS;
     this.#now = new Float64Array(cells);
@@ -129,31 +138,30 @@ export class DebtModel {
     if (this.#states === 2) this.#now[(this.#span + 1) * DEBTS] = bad;
     let carried = 0;
     let missed = 0;
-    for (let slot = 0; slot < WARM_SLOTS + MEASURED_SLOTS; slot++) {
+    let measured = CYCLE_SLOTS;
+    while (measured > MEASURED_SLOTS_MIN && Number.isInteger((rate * this.#symbols * measured) / 2))
+      measured /= 2;
+    for (let slot = 0; slot < WARM_SLOTS + measured; slot++) {
       carried += rate * this.#symbols;
-      const repair = Math.floor(carried);
+      const repair = Math.floor(carried) | 0;
       carried -= repair;
       const misses = this.#advance(repair);
       if (slot >= WARM_SLOTS) missed += misses;
     }
-    return Math.min(1, (missed * this.#framesMissed) / (MEASURED_SLOTS * this.#frames));
+    return Math.min(1, (missed * this.#framesMissed) / (measured * this.#frames));
   }
 
   /** One slot: `repair` repair symbols and the slot's source symbols. Returns the share of slots missed. */
   #advance(repair: number): number {
     const kernel = this.#kernel(repair);
     const now = this.#now;
-    const block = (this.#span + 1) * DEBTS;
     this.#next.fill(0);
     let missed = 0;
-    for (let at = 0; at < now.length; at++) {
-      const share = now[at] as number;
-      if (share < NEGLIGIBLE) continue;
-      const start = at < block ? 0 : 1;
-      const age = Math.floor((at - start * block) / DEBTS);
-      const owed = (at % DEBTS) - repair;
-      for (let end = 0; end < this.#states; end++) {
-        missed += this.#spread(kernel, start * this.#states + end, end * block, age, owed, share);
+    for (let start = 0; start < this.#states; start++) {
+      for (let age = 0; age <= this.#span; age++) {
+        for (let end = 0; end < this.#states; end++) {
+          missed += this.#spread(kernel, start, end, age, repair);
+        }
       }
     }
     this.#now = this.#next;
@@ -161,36 +169,44 @@ export class DebtModel {
     return missed;
   }
 
-  /**
-   * Spreads one state over those that follow it. `owed` is the debt if the slot loses nothing: below 0 if its repair
-   * pays for more. `home` is where a debt of 0 goes, age by age from there. Returns the share missed.
-   */
-  #spread(kernel: SlotKernel, row: number, home: number, age: number, owed: number, share: number): number {
+  /** Spreads all debts of one age over those that follow them. Returns the share missed. */
+  #spread(kernel: SlotKernel, start: number, end: number, age: number, repair: number): number {
     const { chances, above, width } = kernel;
-    const next = this.#next;
-    const from = row * width;
+    const row = start * this.#states + end;
     const all = kernel.all[row] as number;
+    const from = row * width;
+    const block = (this.#span + 1) * DEBTS;
+    const now = this.#now;
+    const next = this.#next;
     const isLast = age === this.#span;
     // The oldest slot gives up; what it lost is owed no more, and the next one with a loss is the oldest.
-    const forgiven = isLast ? (this.#span === 0 ? DEBT_MAX : Math.min(DEBT_MAX, this.#symbolsMissed)) : 0;
-    const unpaid = tailOf(above, from, width, all, -owed);
-    const left = forgiven === 0 ? unpaid : forgiven === DEBT_MAX ? 0 : tailOf(above, from, width, all, forgiven - owed);
-    next[home] = (next[home] as number) + share * (all - left);
-    if (left > 0) {
-      const to = home + (isLast ? this.#ageLeft : age + 1) * DEBTS + owed - forgiven;
-      const negligible = NEGLIGIBLE / share;
-      const stop = Math.min(width, DEBT_MAX - owed);
-      let lost = Math.max(0, 1 + forgiven - owed);
-      let rest = left;
-      // Few losses of many packets: what is beyond stays in the cell after the last, so no share is lost.
-      for (; lost < stop && rest > negligible; lost++) {
+    const forgiven = isLast ? this.#forgiven : 0;
+    const older = end * block + (isLast ? this.#ageLeft : age + 1) * DEBTS - forgiven;
+    let missed = 0;
+    let paid = 0;
+    for (let debt = 0; debt <= DEBT_MAX; debt++) {
+      const share = now[start * block + age * DEBTS + debt] as number;
+      if (share < this.#negligible) continue;
+      // Debt if the slot loses nothing: below 0 if its repair pays for more.
+      const owed = debt - repair;
+      if (isLast) missed += share * tailOf(above, from, width, all, 0 - owed);
+      const left = forgiven === DEBT_MAX ? 0 : tailOf(above, from, width, all, forgiven - owed);
+      paid += share * (all - left);
+      if (left === 0) continue;
+      const first = Math.max(0, 1 + forgiven - owed);
+      const last = DEBT_MAX - owed;
+      const stop = cutOf(above, from, first, Math.min(width, last), this.#negligible / share);
+      const to = older + owed;
+      for (let lost = first; lost < stop; lost++) {
         next[to + lost] = (next[to + lost] as number) + share * (chances[from + lost] as number);
-        rest = above[from + lost] as number;
       }
-      const cell = to + Math.min(lost, DEBT_MAX - owed);
-      next[cell] = (next[cell] as number) + share * rest;
+      // What is beyond stays in the cell after the last: the shares always add up to 1.
+      const cell = to + Math.min(stop, last);
+      next[cell] =
+        (next[cell] as number) + share * (stop > first ? (above[from + stop - 1] as number) : left);
     }
-    return isLast ? share * unpaid : 0;
+    next[end * block] = (next[end * block] as number) + paid;
+    return missed;
   }
 
   #kernel(repair: number): SlotKernel {
@@ -224,4 +240,17 @@ export class DebtModel {
 function tailOf(above: Float64Array, from: number, width: number, all: number, lost: number): number {
   if (lost < 0) return all;
   return lost < width ? (above[from + lost] as number) : 0;
+}
+
+/** Just after the first of the columns `low`..`high` - 1 beyond which no more than `negligible` is left; else `high`. */
+function cutOf(above: Float64Array, from: number, low: number, high: number, negligible: number): number {
+  if (high <= low || (above[from + high - 1] as number) > negligible) return Math.max(low, high);
+  let start = low;
+  let end = high;
+  while (start < end) {
+    const middle = (start + end) >> 1;
+    if ((above[from + middle] as number) > negligible) start = middle + 1;
+    else end = middle;
+  }
+  return Math.max(low, Math.min(start + 1, high));
 }

@@ -17,6 +17,8 @@ export class BaseDip {
   readonly part: number = 0.75;
   #untilUs: Micros = -1;
   #nextUs: Micros = NEVER;
+  /** A queue that may be hidden in the base. */
+  #doubtUs: Micros = 0;
 
   isActive(now: Micros): boolean {
     return now < this.#untilUs;
@@ -30,15 +32,24 @@ export class BaseDip {
   disarm(): void {
     this.#nextUs = NEVER;
     this.#untilUs = -1;
+    this.#doubtUs = 0;
+  }
+
+  /** The path was taken for `stepUs` longer while it was full: half a second from now, is it? */
+  verify(stepUs: Micros, now: Micros): void {
+    this.#nextUs = now + SECOND / 2;
+    this.#doubtUs = stepUs;
   }
 
   /** Begins a dip when one is due. @param baseSeenAtUs When a delay near the base was seen last. */
   step(queueUs: Micros, baseSeenAtUs: Micros, now: Micros): void {
     if (now < this.#nextUs) return;
     this.#nextUs = now + SECOND;
-    if (now - baseSeenAtUs < BASE_SEEN_US) return;
+    if (this.#doubtUs === 0 && now - baseSeenAtUs < BASE_SEEN_US) return;
     this.#nextUs = now + BASE_SEEN_US;
+    const knownUs = queueUs + this.#doubtUs;
+    this.#doubtUs = 0;
     // At three quarters of the rate a queue of q is gone after 4 q.
-    this.#untilUs = now + 4 * Math.min(queueUs, DRAINED_MAX_US) + FEEDBACK_US;
+    this.#untilUs = now + 4 * Math.min(knownUs, DRAINED_MAX_US) + FEEDBACK_US;
   }
 }

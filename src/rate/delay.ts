@@ -29,6 +29,7 @@ export class DelayFilter {
   #bucket = -1;
   readonly #slots: Float64Array = new Float64Array(SLOTS).fill(Number.POSITIVE_INFINITY);
   #slot = -1;
+  #sinceUs: Micros = Number.NEGATIVE_INFINITY;
 
   /** Smallest one-way delay plus the clocks' offset, us; Infinity before the first packet. */
   get baseUs(): number {
@@ -38,7 +39,7 @@ export class DelayFilter {
   /** One packet. `now` is when its ACK came, our clock. */
   onPacket(sentAtUs: Micros, receivedAtUs: Micros, now: Micros): void {
     const delay = receivedAtUs - sentAtUs;
-    if (Number.isNaN(delay)) return;
+    if (Number.isNaN(delay) || sentAtUs < this.#sinceUs) return;
     this.#turn(now);
     const bucket = this.#bucket % BASE_BUCKETS;
     if (delay < (this.#buckets[bucket] as number)) this.#buckets[bucket] = delay;
@@ -79,11 +80,21 @@ export class DelayFilter {
     if (base !== Number.POSITIVE_INFINITY) this.#base = base;
   }
 
+  /** The path is longer by `stepUs` for what left at `sinceUs` or later. Too much heals: the base is a minimum. */
+  raise(stepUs: Micros, sinceUs: Micros, now: Micros): void {
+    for (let i = 0; i < BASE_BUCKETS; i++) this.#buckets[i] = (this.#buckets[i] as number) + stepUs;
+    this.#base += stepUs;
+    this.#sinceUs = sinceUs;
+    this.nearBaseAtUs = now;
+    this.update(now);
+  }
+
   /** Forgets everything: another path, or a queue that would not drain (the base was wrong). */
   reset(): void {
     this.#buckets.fill(Number.POSITIVE_INFINITY);
     this.#slots.fill(Number.POSITIVE_INFINITY);
     this.#base = Number.POSITIVE_INFINITY;
+    this.#sinceUs = Number.NEGATIVE_INFINITY;
     this.queueUs = 0;
   }
 }

@@ -4,7 +4,7 @@
  * receive span keeps a burst of ours from it. Source: draft-cheng-iccrg-delivery-rate-estimation §3; windows of
  * docs/rate-control.md §4.1.
  */
-import { MILLISECOND, type Micros } from '../base/protocol.ts';
+import { MILLISECOND, type Micros, SECOND } from '../base/protocol.ts';
 import type { AckedPacket } from './controller.ts';
 
 /** Checkpoints kept: 512, at least 2 ms apart, so at least one second. */
@@ -13,6 +13,8 @@ const MASK = CHECKPOINTS - 1;
 const SPACING_US: Micros = 2 * MILLISECOND;
 /** A shorter span says more about timers than about the path. */
 const SPAN_MIN_US: Micros = 20 * MILLISECOND;
+/** A longer one spans a silence: slower than the least rate there is, it says what was sent, not what fits. */
+const SPAN_MAX_US: Micros = 2 * SECOND;
 /** Fewer packets than this are no rate. */
 const PACKETS_MIN = 5;
 
@@ -87,6 +89,7 @@ export class DeliveryRate {
       if (!isEnough || (receiveSpan < windowUs && !isLast)) continue;
       const sendSpan = isBusy ? 0 : (this.#sentAt[newest] as number) - (this.#sentAt[at] as number);
       const span = Math.max(receiveSpan, sendSpan);
+      if (span > SPAN_MAX_US) return Number.NaN;
       const bytes = (this.#bytes[newest] as number) - (this.#bytes[at] as number);
       const limited = (this.#limitedBytes[newest] as number) - (this.#limitedBytes[at] as number);
       this.isAppLimited = limited > bytes / 10;

@@ -90,10 +90,10 @@ export class MediaController implements RateController {
   }
 
   get congestionWindowBytes(): number {
-    const { minRttUs, smoothedRttUs } = this.#signals;
+    const { emptyRttUs, smoothedRttUs } = this.#signals;
     const rate = Math.max(this.#estimate.targetBps, this.pacingRateBps);
     // A queue that somebody else keeps is part of the way.
-    const roundTripUs = this.#state === COMPETE ? smoothedRttUs : minRttUs;
+    const roundTripUs = this.#state === COMPETE ? smoothedRttUs : emptyRttUs;
     const gain = this.#state === START ? 3 : 2;
     return Math.max(Law.WINDOW_MIN_BYTES, (rate * (gain * roundTripUs + Law.HEADROOM_US)) / 8e6);
   }
@@ -183,6 +183,7 @@ export class MediaController implements RateController {
   onPathChange(now: Micros): void {
     this.#now = now;
     this.#signals.delay.reset();
+    this.#signals.pathStep.reset();
     this.#signals.losses.clear();
     this.#audit.abort(now);
     this.#audit.randomLossRatio = 0;
@@ -199,6 +200,9 @@ export class MediaController implements RateController {
     this.#audit.follow(signals.losses, signals.dt);
     this.#compete.note(signals);
     this.#stepAudit(now);
+    if (signals.lengthenedUs > 0) this.#lengthen(now);
+    // For a tenth of a second or two a queue that came at once may be a longer path.
+    if (signals.pathStep.isOpen && this.#state !== COMPETE) return this.#limit(now);
     const mayCut = now - estimate.cutAtUs > Math.max(signals.smoothedRttUs, Law.SHORT_US);
     if (this.#state === COMPETE) this.#stepCompete();
     else if (this.#state === DRAIN) this.#stepDrain(now);
@@ -206,6 +210,14 @@ export class MediaController implements RateController {
     else if (this.#state === START) this.#stepStart(now);
     else this.#stepRun(now);
     this.#limit(now);
+  }
+
+  /** The path has become longer: what timers took for lost was late, and a full path may have hidden a queue in it. */
+  #lengthen(now: Micros): void {
+    const signals = this.#signals;
+    this.#forgive(now);
+    if (!signals.isLimited) this.#dip.verify(signals.lengthenedUs, now);
+    signals.lengthenedUs = 0;
   }
 
   #stepStart(now: Micros): void {

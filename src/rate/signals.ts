@@ -8,6 +8,7 @@ import { DelayFilter } from './delay.ts';
 import { DeliveryRate } from './delivery.ts';
 import { LossHistory, RecentMax, SendHistory } from './history.ts';
 import { Law } from './law.ts';
+import { PathStep } from './path-step.ts';
 import { queueTargetUs } from './queue-law.ts';
 
 /** Who sends less than this part of the target has too little to send: what arrives then says nothing of the path. */
@@ -18,6 +19,7 @@ const STEP_SECONDS_MAX = 0.1;
 /** One path. Fields are those of the last step. */
 export class Signals {
   readonly delay: DelayFilter = new DelayFilter();
+  readonly pathStep: PathStep = new PathStep();
   readonly delivery: DeliveryRate = new DeliveryRate();
   readonly sent: SendHistory = new SendHistory();
   readonly losses: LossHistory = new LossHistory();
@@ -39,15 +41,32 @@ export class Signals {
   isLimited = false;
   /** There was always something to send. */
   isBulk = false;
+  /** The path has become longer by so much, us; 0 mostly. Who answers sets it back. */
+  lengthenedUs: Micros = 0;
   /** Told in this step. */
   acked = 0;
   lost = 0;
   #steppedAtUs: Micros = -1;
+  #hasLengthened = false;
 
   onAcked(packet: AckedPacket): void {
     this.acked++;
     this.delay.onPacket(packet.sentAtUs, packet.receivedAtUs, packet.ackedAtUs);
     this.delivery.onPacket(packet);
+    const lengthenedUs = this.pathStep.onPacket(packet);
+    if (lengthenedUs <= 0) return;
+    this.lengthenedUs = lengthenedUs;
+    this.#hasLengthened = true;
+    this.delay.raise(lengthenedUs, this.pathStep.fromUs, packet.ackedAtUs);
+    // A span over the moment in which nothing arrived would count as slow delivery.
+    this.delivery.clear();
+  }
+
+  /** The round trip without the queue of the way out. The least one alone is too short once the path has become longer. */
+  get emptyRttUs(): Micros {
+    if (!this.#hasLengthened && !this.pathStep.isOpen) return this.minRttUs;
+    const queueUs = this.pathStep.isOpen ? 0 : this.queueUs;
+    return Math.max(this.minRttUs, this.smoothedRttUs - queueUs);
   }
 
   /** After one ACK. True when a control step is due: then `step`, and in the end `done`. */

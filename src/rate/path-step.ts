@@ -7,8 +7,8 @@
 import { MILLISECOND, type Micros, NEVER } from '../base/protocol.ts';
 import type { AckedPacket } from './controller.ts';
 
-/** Less than this is left to the law: a queue that long is drained without harm. */
-const STEP_MIN_US: Micros = 40 * MILLISECOND;
+/** Less is left to the law, which drains it: the first window of a TCP flow makes 60 ms at 2 Mbit/s. */
+const STEP_MIN_US: Micros = 65 * MILLISECOND;
 /** The last packet of the short way, and the first of the long one, left no further apart. */
 const ONSET_MAX_US: Micros = 60 * MILLISECOND;
 /** A packet this close to the least delay went the short way. */

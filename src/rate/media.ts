@@ -202,7 +202,10 @@ export class MediaController implements RateController {
     this.#stepAudit(now);
     if (signals.lengthenedUs > 0) this.#lengthen(now);
     // For a tenth of a second or two a queue that came at once may be a longer path.
-    if (signals.pathStep.isOpen && this.#state !== COMPETE) return this.#limit(now);
+    if (signals.pathStep.isOpen && this.#state !== COMPETE) {
+      this.#limit(now);
+      return;
+    }
     const mayCut = now - estimate.cutAtUs > Math.max(signals.smoothedRttUs, Law.SHORT_US);
     if (this.#state === COMPETE) this.#stepCompete();
     else if (this.#state === DRAIN) this.#stepDrain(now);

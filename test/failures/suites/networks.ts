@@ -129,7 +129,8 @@ function reordered(rttMs: number): FailureCase {
       jitter: { kind: 'uniform', ms: rttMs / 10, keepOrder: false },
     }),
     bytes: [1_000_000],
-    most: 10,
+    // quic-go asks that it completes. A window of jitter looks like a queue to the rate, which stays near 1 Mbit/s.
+    most: rttMs < 250 ? 10 : 20,
     seedsOfHundred: 40,
     check: (world) => {
       const { statistics } = world.pair.server.connection.state.recovery;

@@ -110,7 +110,7 @@ describe('--on-bitrate', () => {
 describe.skipIf(!hasGstreamer)(
   `x264enc${hasGstreamer ? '' : ' (not run: GStreamer with x264enc is not installed)'}`,
   () => {
-    it('changes its rate with the path', async () => {
+    it('changes its rate with the path', { timeout: 150_000 }, async () => {
       const udpPort = 20_000 + (process.pid % 10_000);
       const output = join(folder, 'out.mpegts');
       const {
@@ -128,14 +128,15 @@ describe.skipIf(!hasGstreamer)(
       await expect.poll(() => path.passedBytes, { timeout: 30_000 }).toBeGreaterThan(200_000);
       path.rateBps = 600_000;
       await expect.poll(() => rates().at(-1), { timeout: 30_000 }).toBeLessThan(600);
-      const before = path.passedBytes;
-      await expect.poll(() => path.passedBytes, { timeout: 30_000 }).toBeGreaterThan(before + 60_000);
+      // A second of pictures at the lower rate: the encoder is still at work, and they arrive.
+      const before = heightsOf(writtenTo(output)).length;
+      await expect
+        .poll(() => heightsOf(writtenTo(output)).length, { timeout: 60_000, interval: 500 })
+        .toBeGreaterThan(before + 30);
       sender.kill('SIGINT');
       const sent = await sender.end();
       expect(sent.code, sent.stderr).toBe(0);
       await receiver.end();
-      // A second of pictures at the least: the encoder was at work all the while.
-      expect(heightsOf(writtenTo(output)).length).toBeGreaterThan(30);
     });
   },
 );
@@ -192,22 +193,11 @@ describe.skipIf(!hasFfmpeg)(`--ladder${hasFfmpeg ? '' : ' (not run: ffmpeg is no
       new Array<number>(i === 3 ? 30 : 60).fill(height),
     );
     expect(heights).toEqual(expected);
+    // Through a pipe: in a file ffmpeg looks for the end first, and takes what it lands on for a damaged packet.
     const decoded = spawnSync(
       'ffmpeg',
-      [
-        '-nostdin',
-        '-hide_banner',
-        '-loglevel',
-        'debug',
-        '-i',
-        output,
-        '-vf',
-        'scale=64:36',
-        '-f',
-        'null',
-        '-',
-      ],
-      { encoding: 'utf8', maxBuffer: 1e9 },
+      ['-hide_banner', '-loglevel', 'debug', '-i', 'pipe:0', '-vf', 'scale=64:36', '-f', 'null', '-'],
+      { input: readFileSync(output), encoding: 'utf8', maxBuffer: 1e9 },
     );
     expect(decoded.status, decoded.stderr.slice(-2000)).toBe(0);
     expect(decoded.stderr.match(DAMAGE) ?? []).toEqual([]);

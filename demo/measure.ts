@@ -25,6 +25,8 @@ const { values } = parseArgs({
 const seconds = Number(values.minutes) * 60;
 /** The start has a row of its own. */
 const START_SECONDS = 3;
+/** Memory is looked at after so many looks at the load. */
+const MEMORY_EVERY = 6;
 /** Clock ticks a second in /proc, on every Linux that Node.js runs on. */
 const TICKS = 100;
 
@@ -76,9 +78,11 @@ try {
   await sleep(START_SECONDS * 1_000);
   const [begin, beginCost, beginMs] = [await read(), cost(demo.pid as number), performance.now()];
   const loads: number[] = [];
+  const megabytes: number[] = [];
   while (performance.now() - beginMs < seconds * 1_000) {
     await sleep(5_000);
     loads.push(loadavg()[0] as number);
+    if (loads.length % MEMORY_EVERY === 0) megabytes.push(cost(demo.pid as number).megabytes);
   }
   const [end, endCost, lasted] = [
     await read(),
@@ -101,10 +105,26 @@ try {
   row('encoded', (side) => {
     return `${(((end[side].encodedBytes - begin[side].encodedBytes) * 8) / lasted / 1e6).toFixed(2)} Mbit/s`;
   });
+  const change = (name: string): number =>
+    (end.millrace.figures[name] ?? 0) - (begin.millrace.figures[name] ?? 0);
+  const missed = change('framesLate') + change('framesLost');
+  print('media frames sent', '', `${change('framesSent')}`);
+  print('of them late or lost', '', `${missed}`);
+  print(
+    'resends, by media bytes',
+    '',
+    `${((100 * change('resendBytes')) / change('mediaBytes')).toFixed(1)} %`,
+  );
+  print(
+    'repair, by media bytes',
+    '',
+    `${((100 * change('repairBytes')) / change('mediaBytes')).toFixed(1)} %`,
+  );
   const share = (100 * (endCost.cpuSeconds - beginCost.cpuSeconds)) / lasted;
   print('CPU of sender + receiver', '', `${share.toFixed(1)} %`);
   print('memory of both, begin', '', `${beginCost.megabytes.toFixed(0)} MB`);
   print('memory of both, end', '', `${endCost.megabytes.toFixed(0)} MB`);
+  console.log(`memory of both, every half minute: ${megabytes.map((each) => each.toFixed(0)).join(' ')} MB`);
   const load = loads.reduce((sum, value) => sum + value, 0) / loads.length;
   console.log(
     `${lasted.toFixed(0)} s, ?${values.query}, latency ${values.latency} ms; load average ${load.toFixed(1)}`,

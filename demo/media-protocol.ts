@@ -14,6 +14,9 @@ export const MEDIA_MESSAGE_BYTES_MAX = 4_194_304;
 /** Text messages are short. */
 const TEXT_LENGTH_MAX = 65_536;
 
+/** WebSocket close code of our own: another encoder or player has taken the place of this one. */
+export const REPLACED = 4_001;
+
 const KEY_FRAME = 1;
 const DISCARDABLE = 2;
 

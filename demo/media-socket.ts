@@ -13,10 +13,14 @@ import {
   MEDIA_MESSAGE_BYTES_MAX,
   type MediaMessage,
   parseMessage,
+  REPLACED,
 } from './media-protocol.ts';
 
 /** A player that reads too slowly loses chunks instead of filling the memory. */
 const BACKLOG_BYTES_MAX = 2_097_152;
+
+/** WebSocket close code: the program ends. Source: RFC 6455 §7.4.1. */
+const ENDING = 1_001;
 
 /** One encoder or player. */
 export class MediaSocket {
@@ -55,8 +59,17 @@ export class MediaSocket {
     return true;
   }
 
+  /** Another one has taken its place: this one is told so, and does not come again. */
+  replace(): void {
+    this.#end(REPLACED);
+  }
+
   close(): void {
-    this.#socket.close();
+    this.#end(ENDING);
+  }
+
+  #end(code: number): void {
+    this.#socket.close(code);
     // A peer that does not answer is not waited for.
     setTimeout(() => this.#socket.terminate(), 500).unref();
   }
@@ -78,13 +91,18 @@ export class MediaServer {
    * @param where `host:port`, or `unix:PATH`.
    * @param take Called with each that connects. Browsers on other sites are turned away.
    * @param onRequest Answers ordinary requests, if the program also serves its page.
-   * @throws Error EADDRINUSE and the like, as `net.Server` does.
+   * @throws RangeError when `where` is neither; Error EADDRINUSE and the like, as `net.Server` does.
    */
   static async open(
     where: string,
     take: (socket: MediaSocket) => void,
     onRequest: RequestListener = (_request, response) => response.writeHead(404).end(),
   ): Promise<MediaServer> {
+    const at = where.lastIndexOf(':');
+    const port = Number(where.slice(at + 1));
+    if (unixPath(where) === undefined && !(at > 0 && port >= 0 && port <= 65_535)) {
+      throw new RangeError(`${where} is neither HOST:PORT nor unix:PATH`);
+    }
     const http = createServer(onRequest);
     const sockets = new WebSocketServer({
       server: http,
@@ -103,8 +121,7 @@ export class MediaServer {
         rmSync(path, { force: true });
         http.listen(path, listening);
       } else {
-        const at = where.lastIndexOf(':');
-        http.listen(Number(where.slice(at + 1)), where.slice(0, at), listening);
+        http.listen(port, where.slice(0, at), listening);
       }
     });
     return new MediaServer(http, sockets, where);

@@ -5,11 +5,11 @@
  *
  * What to look at, in this order: the loop at the end takes callers; `watch` takes their tracks; `play` their frames.
  */
-import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 // In your program: from 'millrace'.
 import { type Connection, type IncomingTrack, listen } from '../src/index.ts';
+import { explainErrors, numberOption, readPassphrase, refuse } from './command-line.ts';
 import type { MediaMessage } from './media-protocol.ts';
 import { MediaServer, type MediaSocket } from './media-socket.ts';
 import { pageFor } from './server/page-files.ts';
@@ -27,6 +27,7 @@ and open the page that each of them prints. 'millrace keygen > key.txt' makes th
   --serve HOST:PORT       where the page is (default 127.0.0.1:8082), or unix:PATH for programs
   --help`;
 
+explainErrors();
 const { values } = parseArgs({
   options: {
     port: { type: 'string', default: '9000' },
@@ -40,11 +41,8 @@ if (values.help) {
   console.log(HELP);
   process.exit(0);
 }
-const passphraseFile = values['passphrase-file'];
-const passphrase =
-  passphraseFile === undefined
-    ? process.env.MILLRACE_PASSPHRASE
-    : readFileSync(passphraseFile, 'utf8').split('\n')[0];
+const port = numberOption('port', values.port, 0, 65_535);
+const passphrase = readPassphrase(values['passphrase-file']);
 
 const stopping = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
@@ -58,7 +56,7 @@ class Cinema {
 
   /** A new player takes the place of the one before. It needs to know what there is, and a key frame to begin with. */
   usePlayer(player: MediaSocket): void {
-    this.#player?.close();
+    this.#player?.replace();
     this.#player = player;
     for (const [number, track] of this.#tracks) this.#announce(number, track);
     player.onMessage = (message) => {
@@ -114,16 +112,20 @@ class Cinema {
 }
 
 const cinema = new Cinema();
-const media = await MediaServer.open(values.serve, (player) => cinema.usePlayer(player), pageFor('receive'));
+const media = await MediaServer.open(
+  values.serve,
+  (player) => cinema.usePlayer(player),
+  pageFor('receive'),
+).catch(refuse);
 if (media.url !== undefined) console.log(media.url);
 const listener = await listen({
   ...(passphrase === undefined ? {} : { passphrase }),
   ...(values.host === undefined ? {} : { host: values.host }),
-  port: Number(values.port),
+  port,
   signal: stopping.signal,
   // Somebody with another passphrase, for example. Everything else goes on.
   onCallerFailed: (error, address) => console.error(`${address.host}:${address.port}: ${error.message}`),
-});
+}).catch(refuse);
 console.error(`LISTENING ${listener.address.host}:${listener.address.port}`);
 
 let current: Connection | undefined;

@@ -5,12 +5,12 @@
  *
  * What to look at, in this order: `call` connects and connects again; `announce` makes a track; `forward` sends.
  */
-import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 // In your program: from 'millrace'.
-import { type Connection, connect, type OutgoingTrack } from '../src/index.ts';
+import { type Connection, connect, type OutgoingTrack, TransportError } from '../src/index.ts';
+import { explainErrors, numberOption, readPassphrase, refuse } from './command-line.ts';
 import { senderFigures } from './figures.ts';
 import type { Chunk, MediaMessage } from './media-protocol.ts';
 import { MediaServer, type MediaSocket } from './media-socket.ts';
@@ -29,6 +29,7 @@ and open the page that each of them prints. 'millrace keygen > key.txt' makes th
   --serve HOST:PORT       where the page is (default 127.0.0.1:8081), or unix:PATH for programs
   --help`;
 
+explainErrors();
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -46,13 +47,9 @@ if (values.help || target === undefined) {
 }
 /** More than any voice needs. */
 const AUDIO_BITRATE = 128_000;
-const latency = Number(values.latency);
-const maxBitrate = Number(values['max-bitrate']);
-const passphraseFile = values['passphrase-file'];
-const passphrase =
-  passphraseFile === undefined
-    ? process.env.MILLRACE_PASSPHRASE
-    : readFileSync(passphraseFile, 'utf8').split('\n')[0];
+const latency = numberOption('latency', values.latency, 1, 60_000);
+const maxBitrate = numberOption('max-bitrate', values['max-bitrate'], 100_000, 1e9);
+const passphrase = readPassphrase(values['passphrase-file']);
 
 const stopping = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
@@ -67,7 +64,7 @@ class Broadcast {
 
   /** A new encoder takes the place of the one before. */
   useEncoder(encoder: MediaSocket): void {
-    this.#encoder?.close();
+    this.#encoder?.replace();
     this.#endTracks();
     this.#announced.clear();
     this.#encoder = encoder;
@@ -161,9 +158,10 @@ async function call(uri: string, broadcast: Broadcast): Promise<void> {
       await connection.closed.finally(() => stopping.signal.removeEventListener('abort', stop));
     } catch (error) {
       if (stopping.signal.aborted) return;
-      const text = error instanceof Error ? error.message : String(error);
-      console.error(text);
-      broadcast.report(text);
+      // Anything else is a wrong command line, and calling again would not make it right.
+      if (!(error instanceof TransportError)) refuse(error);
+      console.error(error.message);
+      broadcast.report(error.message);
     }
     broadcast.useConnection(undefined);
     await sleep(500, undefined, { signal: stopping.signal }).catch(() => {});
@@ -175,7 +173,7 @@ const media = await MediaServer.open(
   values.serve,
   (encoder) => broadcast.useEncoder(encoder),
   pageFor('send'),
-);
+).catch(refuse);
 if (media.url !== undefined) console.log(media.url);
 const reporting = setInterval(() => broadcast.report(undefined), 500);
 await call(target, broadcast);

@@ -14,6 +14,7 @@ import type { Duplex } from 'node:stream';
 import { parseArgs } from 'node:util';
 import { WebSocketServer } from 'ws';
 import { generatePassphrase } from '../src/index.ts';
+import { explain, numberOption, Refusal, refuse } from './command-line.ts';
 import { isSameOrigin } from './media-socket.ts';
 import type { MediaAddresses, SideName } from './network/network.ts';
 import { NETWORK_CHOICES, type NetworkChoice, openNetwork } from './network/open.ts';
@@ -43,17 +44,6 @@ The page keeps its state in its address: ?source=canvas|camera|clip&loss=0.05&rt
 /** The encoders never go above: 640 x 360 looks good at it. */
 const MOST_BPS = 2_500_000;
 
-/** Something the person who started it can mend: shown without a stack. */
-class Refusal extends Error {}
-
-function parseOptions(): ReturnType<typeof readArgs> {
-  try {
-    return readArgs();
-  } catch (error) {
-    throw new Refusal(`${(error as Error).message}; --help lists the options`);
-  }
-}
-
 function readArgs() {
   const { values } = parseArgs({
     options: {
@@ -66,18 +56,16 @@ function readArgs() {
       help: { type: 'boolean', default: false },
     },
   });
-  const number = (name: 'port' | 'duration' | 'latency', least: number, most: number): number => {
-    const value = Number(values[name] ?? most);
-    if (!(value >= least && value <= most)) throw new RangeError(`--${name} is from ${least} to ${most}`);
-    return value;
-  };
   const network = values.network as NetworkChoice;
-  if (!NETWORK_CHOICES.includes(network)) throw new RangeError(`--network is ${NETWORK_CHOICES.join(', ')}`);
+  if (!NETWORK_CHOICES.includes(network)) {
+    refuse(new RangeError(`--network is ${NETWORK_CHOICES.join(', ')}`));
+  }
+  const { duration } = values;
   return {
     network,
-    port: number('port', 0, 65_535),
-    latencyMs: number('latency', 1, 5_000),
-    durationS: values.duration === undefined ? undefined : number('duration', 0, 1e6),
+    port: numberOption('port', values.port, 0, 65_535),
+    latencyMs: numberOption('latency', values.latency, 1, 5_000),
+    durationS: duration === undefined ? undefined : numberOption('duration', duration, 0, 1e6),
     host: values.host,
     opens: !values['no-open'],
     helps: values.help,
@@ -91,11 +79,13 @@ async function serve(
   onRequest: RequestListener,
 ): Promise<{ server: Server; url: string }> {
   const server =
-    host === undefined ? createServer(onRequest) : createSecureServer(createCertificate(), onRequest);
+    host === undefined
+      ? createServer(onRequest)
+      : createSecureServer(await createCertificate(host), onRequest);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const inUse = `port ${port} is in use by another program; choose one with --port, or any with --port 0`;
-      reject(new Refusal(error.code === 'EADDRINUSE' ? inUse : error.message));
+      reject(error.code === 'EADDRINUSE' ? new Refusal(inUse) : error);
     });
     server.listen(port, host ?? '127.0.0.1', () => resolve());
   });
@@ -132,7 +122,7 @@ function addressesIn(folder: string): Readonly<Record<SideName, MediaAddresses>>
 }
 
 async function main(): Promise<void> {
-  const options = parseOptions();
+  const options = readArgs();
   if (options.helps) {
     console.log(HELP);
     return;
@@ -206,7 +196,7 @@ try {
   await main();
   process.exit(0);
 } catch (error) {
-  const text = error instanceof Refusal ? error.message : ((error as Error).stack ?? String(error));
+  const { text, exitCode } = explain(error);
   console.error(text);
-  process.exit(error instanceof Refusal && /--/.test(text) && !/port .* is in use/.test(text) ? 2 : 1);
+  process.exit(exitCode);
 }

@@ -4,19 +4,20 @@
  */
 import type { PathCounters, ToPage } from '../control-protocol.ts';
 import { START_SETTINGS } from '../network/settings.ts';
-import { openCamera } from './camera.ts';
 import { Charts } from './charts.ts';
+import { offerCodecs } from './codecs.ts';
 import { ControlLink } from './control-link.ts';
 import { Controls } from './controls.ts';
 import type { ClipPlayer } from './fallback.ts';
 import { SideHistory } from './history.ts';
+import { Listening } from './listen.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { pictureFrom, settingsFrom, sourceFrom, withSettings } from './query.ts';
 import { describe, describeClip, type Moment, type SideMood } from './sentence.ts';
 import type { SideReport } from './side-report.ts';
 import { SideView } from './side-view.ts';
 import { playSolo } from './solo.ts';
-import { SoundOutput } from './sound.ts';
+import { SourceChoice } from './source-choice.ts';
 import { startWorker } from './start-worker.ts';
 
 type SideName = 'tcp' | 'millrace';
@@ -44,6 +45,7 @@ const NO_REPORT: SideReport = {
   isBehind: false,
   figures: {},
   status: '',
+  soundSamples: 0,
 };
 
 declare global {
@@ -88,9 +90,11 @@ class Page {
     tcp: new SideHistory(),
     millrace: new SideHistory(),
   };
-  readonly #sound: SoundOutput = new SoundOutput();
+  readonly #listening: Listening;
+  readonly #source: SourceChoice;
   #paths: Readonly<Record<SideName, PathCounters>> | undefined;
   #worker: Worker | undefined;
+  #clips: readonly (readonly [SideName, ClipPlayer])[] = [];
   #hasStarted = false;
   #event: { kind: 'blackout' | 'rebind'; atMs: number } | undefined;
   #sentenceAtMs = Number.NEGATIVE_INFINITY;
@@ -105,6 +109,9 @@ class Page {
       element('ready-made'),
       settingsFrom(query, START_SETTINGS),
     );
+    this.#listening = new Listening(element('listen') as HTMLSelectElement, (message) => this.#tell(message));
+    const { width, height } = pictureFrom(query);
+    this.#source = new SourceChoice(element('source') as HTMLSelectElement, width, height);
     this.#controls.onChange = (settings) => {
       this.#link.send({ type: 'settings', settings });
       this.#remember(withSettings(query, settings));
@@ -132,34 +139,25 @@ class Page {
   #bindPicture(): void {
     const source = element('source') as HTMLSelectElement;
     source.value = sourceFrom(query);
+    this.#source.onPictures = (pictures) =>
+      this.#tell({ type: 'camera', pictures }, pictures === undefined ? [] : [pictures]);
+    this.#source.onProblem = (text) => notice(text, 'Go on');
     source.addEventListener('change', () => {
       query.set('source', source.value);
       this.#remember(query);
       // Another kind of player needs another page; the camera does not.
       if (source.value === 'clip' || isClip) location.reload();
-      else void this.#useSource(source.value);
+      else void this.#source.use(source.value);
     });
-    const listen = element('listen') as HTMLSelectElement;
-    listen.addEventListener('change', () => {
-      if (listen.value === '') this.#sound.stop();
-      else this.#sound.start();
-      this.#tell({ type: 'listen', side: listen.value || undefined });
+    const codec = element('codec') as HTMLSelectElement;
+    codec.addEventListener('change', () => {
+      query.set('codec', codec.value);
+      this.#remember(query);
+      location.reload();
     });
-  }
-
-  async #useSource(name: string): Promise<void> {
-    if (name !== 'camera') {
-      this.#tell({ type: 'camera', pictures: undefined });
-      return;
-    }
-    const { width, height } = pictureFrom(query);
-    try {
-      const pictures = await openCamera(width, height);
-      this.#tell({ type: 'camera', pictures }, [pictures]);
-    } catch (error) {
-      (element('source') as HTMLSelectElement).value = 'canvas';
-      notice((error as Error).message, 'Go on');
-    }
+    // A clip has its own codec, and no sound.
+    for (const id of isClip ? ['codec', 'listen'] : []) (element(id) as HTMLSelectElement).disabled = true;
+    if (!isClip) void offerCodecs(codec, pictureFrom(query));
   }
 
   #tell(message: ToWorker, transfer: Transferable[] = []): void {
@@ -184,6 +182,7 @@ class Page {
         break;
       case 'replaced':
         this.#link.close();
+        for (const [, player] of this.#clips) player.close();
         this.#tell({ type: 'stop' });
         notice('Another window has taken the demo over.', 'Take it back', () => location.reload());
         break;
@@ -202,14 +201,14 @@ class Page {
       ClipPlayer: typeof ClipPlayer;
     };
     (element('source') as HTMLSelectElement).value = 'clip';
-    const players = SIDES.map((name) => {
+    this.#clips = SIDES.map((name) => {
       const video = document.querySelector(`video[data-side="${name}"]`) as HTMLVideoElement;
       video.hidden = false;
       (document.querySelector(`canvas[data-side="${name}"]`) as HTMLElement).hidden = true;
       return [name, new Player(video, new URL(`clip/${name}`, location.href.split('?')[0]).href)] as const;
     });
     setInterval(() => {
-      const reports = players.map(([name, player]) => [name, { ...NO_REPORT, ...player.report() }]);
+      const reports = this.#clips.map(([name, player]) => [name, { ...NO_REPORT, ...player.report() }]);
       this.#report(Object.fromEntries(reports) as Readonly<Record<SideName, SideReport>>);
     }, CLIP_REPORT_MS);
   }
@@ -231,7 +230,7 @@ class Page {
       pictureFrom(query),
       (message) => this.#takeFromWorker(message),
     );
-    if (sourceFrom(query) === 'camera') void this.#useSource('camera');
+    if (sourceFrom(query) === 'camera') void this.#source.use('camera');
   }
 
   #takeFromWorker(message: FromWorker): void {
@@ -241,7 +240,10 @@ class Page {
         showPace(message.picturesPerSecond);
         break;
       case 'sound':
-        this.#sound.play(message.samples, message.sampleRate);
+        this.#listening.play(message);
+        break;
+      case 'cameraEnded':
+        this.#source.cameraEnded();
         break;
       case 'failed':
         notice(`${message.text}. The clip works without it.`, 'Show the clip', showClip);

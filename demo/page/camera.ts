@@ -6,7 +6,15 @@ declare class MediaStreamTrackProcessor {
   readonly readable: ReadableStream<VideoFrame>;
 }
 
-export async function openCamera(width: number, height: number): Promise<ReadableStream<VideoFrame>> {
+/** A camera that is on. */
+export interface Camera {
+  readonly pictures: ReadableStream<VideoFrame>;
+  /** Turns it off, with its light. */
+  stop(): void;
+}
+
+/** @throws Error in plain words when there is no camera, or it may not be used. */
+export async function openCamera(width: number, height: number): Promise<Camera> {
   if (navigator.mediaDevices === undefined || !('MediaStreamTrackProcessor' in globalThis)) {
     throw new Error('This browser gives no camera pictures to pages: showing the test picture');
   }
@@ -17,7 +25,7 @@ export async function openCamera(width: number, height: number): Promise<Readabl
     });
   const [track] = stream.getVideoTracks();
   if (track === undefined) throw new Error('The camera gives no picture: showing the test picture');
-  return new MediaStreamTrackProcessor({ track }).readable;
+  return { pictures: new MediaStreamTrackProcessor({ track }).readable, stop: () => track.stop() };
 }
 
 function explain(name: string): string {

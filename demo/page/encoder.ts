@@ -3,16 +3,15 @@
  * In: pictures and sound. Out: chunks on a {@link MediaLink}.
  */
 import type { Figures, MediaMessage } from '../media-protocol.ts';
+import { START_BPS } from './codecs.ts';
 import { BitrateRamp, FrameDropper, SizeLadder } from './encoder-pace.ts';
 import { LayerWriter } from './layers.ts';
 import { MediaLink } from './media-link.ts';
-import type { SourceOptions } from './messages.ts';
 import { SAMPLE_RATE } from './tone.ts';
 
 export const VIDEO_TRACK = 0;
 export const AUDIO_TRACK = 1;
 const AUDIO_BPS = 32_000;
-const START_BPS = 800_000;
 /** Below this the picture is not worth sending. */
 const LEAST_BPS = 80_000;
 /** A new bitrate is set when it differs by this much, and not more often than this. */
@@ -23,28 +22,6 @@ const KEY_FRAME_MS = 400;
 const KEY_FRAME_RTTS = 1.5;
 /** Pictures inside the encoder: beyond it the machine is too slow. */
 const QUEUE_MAX = 3;
-
-/** The configuration that this browser takes: with temporal layers where it has them. */
-export async function chooseVideo(source: SourceOptions): Promise<VideoEncoderConfig | undefined> {
-  const { width, height, framesPerSecond } = source;
-  const base: VideoEncoderConfig = {
-    codec: 'vp8',
-    width,
-    height,
-    framerate: framesPerSecond,
-    bitrate: START_BPS,
-    bitrateMode: 'constant',
-    latencyMode: 'realtime',
-  };
-  // Constrained baseline, level 3.1; in Annex B every key frame brings its parameter sets along.
-  const h264: VideoEncoderConfig = { ...base, codec: 'avc1.42e01f', avc: { format: 'annexb' } };
-  const bases = source.codec === 'h264' ? [h264, base] : [base];
-  for (const config of bases.flatMap((each) => [{ ...each, scalabilityMode: 'L1T2' }, each])) {
-    const { supported } = await VideoEncoder.isConfigSupported(config).catch(() => ({ supported: false }));
-    if (supported) return config;
-  }
-  return undefined;
-}
 
 export class SideEncoder {
   readonly #link: MediaLink;

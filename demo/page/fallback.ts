@@ -28,6 +28,8 @@ export class ClipPlayer {
   #freezeMs = 0;
   #lookedAtMs = 0;
   #isFrozen = false;
+  #isClosed = false;
+  #stop: () => void = () => {};
 
   /** @param address Of the stream. */
   constructor(video: HTMLVideoElement, address: string) {
@@ -53,13 +55,15 @@ export class ClipPlayer {
     let isOver = false;
     // Browsers end the whole player at one damaged picture: a new one begins at the next key frame.
     player.on(mpegts.Events.ERROR, () => {
-      if (isOver) return;
+      if (isOver || this.#isClosed) return;
       isOver = true;
       setTimeout(() => {
+        if (this.#isClosed) return;
         player.destroy();
         this.#open(address);
       }, AGAIN_MS);
     });
+    this.#stop = () => player.destroy();
     player.attachMediaElement(this.#video);
     player.load();
     void Promise.resolve(player.play()).catch(() => {});
@@ -85,6 +89,12 @@ export class ClipPlayer {
       this.#freezes++;
       this.#freezeMs += nowMs - this.#movedAtMs;
     }
+  }
+
+  /** The picture stays as it is. */
+  close(): void {
+    this.#isClosed = true;
+    this.#stop();
   }
 
   report(): ClipReport {

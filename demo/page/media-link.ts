@@ -1,10 +1,18 @@
 /**
  * A WebSocket to a sender or receiver program that comes back when it breaks. In: an address. Out: messages and chunks
- * of the program; `onOpen` each time that it can be spoken to.
+ * of the program; `onOpen` each time that it can be spoken to. When another window has taken its place, it stays away.
  */
-import { type Chunk, decodeChunk, encodeChunk, type MediaMessage, parseMessage } from '../media-protocol.ts';
+import {
+  type Chunk,
+  decodeChunk,
+  encodeChunk,
+  type MediaMessage,
+  parseMessage,
+  REPLACED,
+} from '../media-protocol.ts';
 
 const RETRY_MS = 500;
+const TAKEN_OVER = 'another window has taken over; load this page again to take it back';
 /** The program does not read: better to leave a chunk out than to send it late. */
 const BACKLOG_BYTES_MAX = 2_097_152;
 
@@ -39,8 +47,11 @@ export class MediaLink {
         if (chunk !== undefined) this.onChunk(chunk);
       }
     };
-    socket.onclose = () => {
-      if (!this.#isClosed) setTimeout(() => this.#connect(), RETRY_MS);
+    socket.onclose = ({ code }) => {
+      if (this.#isClosed || socket !== this.#socket) return;
+      // Two windows that call again and again would take it from one another for ever.
+      if (code === REPLACED) this.onMessage({ type: 'status', text: TAKEN_OVER });
+      else setTimeout(() => this.#connect(), RETRY_MS);
     };
   }
 

@@ -38,6 +38,16 @@ export type FromWorker =
       readonly sides: Readonly<Record<string, SideReport>>;
       /** Of the source now: fewer than asked for where the machine is too slow. */
       readonly picturesPerSecond: number;
+      /** What the encoders make, in WebCodecs' words. */
+      readonly codec: string;
     }
-  | { readonly type: 'sound'; readonly samples: Float32Array<ArrayBuffer>; readonly sampleRate: number }
+  | {
+      readonly type: 'sound';
+      readonly samples: Float32Array<ArrayBuffer>;
+      readonly sampleRate: number;
+      /** Of the first sample, on the encoder's clock. */
+      readonly timestampUs: number;
+    }
+  /** The camera was pulled out. */
+  | { readonly type: 'cameraEnded' }
   | { readonly type: 'failed'; readonly text: string };

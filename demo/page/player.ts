@@ -14,6 +14,7 @@ export class SidePlayer {
   readonly latency: LatencyMeter = new LatencyMeter();
   readonly freezes: FreezeMeter;
   framesDecoded = 0;
+  soundSamples = 0;
   firstPictureAtMs: number | undefined;
   /** When the picture on the canvas was made. */
   capturedAtMs: number | undefined;
@@ -87,13 +88,18 @@ export class SidePlayer {
 
   #openAudio(config: AudioDecoderConfig): void {
     if (this.#audio?.state === 'configured') this.#audio.close();
-    const audio = new AudioDecoder({ output: (sound) => this.onSound(sound), error: () => {} });
+    const audio = new AudioDecoder({ output: (sound) => this.#hear(sound), error: () => {} });
     this.#audio = audio;
     try {
       audio.configure(config);
     } catch {
       // No sound, then; the picture goes on.
     }
+  }
+
+  #hear(sound: AudioData): void {
+    this.soundSamples += sound.numberOfFrames;
+    this.onSound(sound);
   }
 
   #takeChunk(chunk: Chunk): void {

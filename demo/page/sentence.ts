@@ -99,6 +99,6 @@ export function rate(bitsPerSecond: number): string {
     : `${(bitsPerSecond / 1e6).toFixed(bitsPerSecond < 9.95e6 ? 1 : 0)} Mbit/s`;
 }
 
-function upper(text: string): string {
+export function upper(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

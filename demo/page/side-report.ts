@@ -23,4 +23,6 @@ export interface SideReport {
   readonly figures: Figures;
   /** What stands in the way, in words; empty when nothing does. */
   readonly status: string;
+  /** Samples of sound decoded; none while nobody listens to this side. */
+  readonly soundSamples: number;
 }

@@ -2,62 +2,106 @@
  * The page of a sender or a receiver on its own, between two machines: one picture, and a line that says how it goes.
  * In: the role. Out: the source and its preview, or the player.
  */
-import { openCamera } from './camera.ts';
+import { offerCodecs } from './codecs.ts';
+import { Listening } from './listen.ts';
 import type { FromWorker } from './messages.ts';
 import { pictureFrom, sourceFrom } from './query.ts';
-import { rate } from './sentence.ts';
+import { rate, upper } from './sentence.ts';
 import type { SideReport } from './side-report.ts';
+import { SourceChoice } from './source-choice.ts';
 import { startWorker } from './start-worker.ts';
 
 const SIDE = 'millrace';
 
-export function playSolo(role: 'send' | 'receive', query: URLSearchParams, hasCodecs: boolean): void {
-  const sentence = document.getElementById('sentence') as HTMLElement;
-  const heading = role === 'send' ? 'What this machine sends' : 'What this machine receives';
-  (document.querySelector('h1') as HTMLElement).textContent = `${heading}, over millrace`;
-  const source = document.getElementById('source') as HTMLSelectElement;
-  if (!hasCodecs) {
-    sentence.textContent =
-      'This page has no WebCodecs: open it on the machine itself (127.0.0.1), in a recent browser.';
-    return;
-  }
-  const address = new URL('media', location.href.replace(/^http/, 'ws').split('?')[0]).href;
-  let last: SideReport | undefined;
-  const say = (message: FromWorker): void => {
-    if (message.type === 'failed') sentence.textContent = `${message.text}.`;
-    if (message.type !== 'report') return;
-    const report = message.sides[SIDE];
-    if (report === undefined) return;
-    sentence.textContent = report.status || (role === 'send' ? sending(report) : playing(report, last));
-    last = report;
-  };
-  const sides = [
-    {
-      name: SIDE,
-      sender: role === 'send' ? address : undefined,
-      receiver: role === 'receive' ? address : undefined,
-    },
-  ];
-  const picture = pictureFrom(query);
-  const worker = startWorker(sides, picture, say);
-  if (role === 'receive') return;
-  const useSource = async (): Promise<void> => {
-    if (source.value !== 'camera') {
-      worker.postMessage({ type: 'camera', pictures: undefined });
+function selectOf(id: string): HTMLSelectElement {
+  return document.getElementById(id) as HTMLSelectElement;
+}
+
+class SoloPage {
+  readonly #role: 'send' | 'receive';
+  readonly #sentence: HTMLElement = document.getElementById('sentence') as HTMLElement;
+  readonly #worker: Worker;
+  readonly #listening: Listening;
+  readonly #source: SourceChoice;
+  #last: SideReport | undefined;
+  /** About the camera; it stays until the source is chosen again. */
+  #problem = '';
+
+  constructor(role: 'send' | 'receive', query: URLSearchParams) {
+    this.#role = role;
+    const address = new URL('media', location.href.replace(/^http/, 'ws').split('?')[0]).href;
+    const [sender, receiver] = role === 'send' ? [address, undefined] : [undefined, address];
+    const picture = pictureFrom(query);
+    const side = { name: SIDE, sender, receiver };
+    this.#worker = startWorker([side], picture, (message) => this.#take(message));
+    this.#listening = new Listening(selectOf('listen'), (message) => this.#worker.postMessage(message));
+    this.#source = new SourceChoice(selectOf('source'), picture.width, picture.height);
+    if (role === 'receive') {
+      (document.querySelector('#listen option[value="millrace"]') as HTMLElement).textContent = 'On';
       return;
     }
-    try {
-      const pictures = await openCamera(picture.width, picture.height);
-      worker.postMessage({ type: 'camera', pictures }, [pictures]);
-    } catch (error) {
-      source.value = 'canvas';
-      sentence.textContent = `${(error as Error).message}.`;
+    this.#bindSource(sourceFrom(query));
+    const codec = selectOf('codec');
+    codec.addEventListener('change', () => {
+      query.set('codec', codec.value);
+      location.search = `?${query}`;
+    });
+    void offerCodecs(codec, picture);
+  }
+
+  #bindSource(first: string): void {
+    const select = selectOf('source');
+    select.querySelector('option[value="clip"]')?.remove();
+    this.#source.onPictures = (pictures) => {
+      this.#worker.postMessage({ type: 'camera', pictures }, pictures === undefined ? [] : [pictures]);
+    };
+    this.#source.onProblem = (text) => {
+      this.#problem = text;
+    };
+    select.addEventListener('change', () => {
+      this.#problem = '';
+      void this.#source.use(select.value);
+    });
+    if (first === 'camera') void this.#source.use(first);
+  }
+
+  #take(message: FromWorker): void {
+    switch (message.type) {
+      case 'failed':
+        this.#sentence.textContent = `${message.text}.`;
+        break;
+      case 'cameraEnded':
+        this.#source.cameraEnded();
+        break;
+      case 'sound':
+        this.#listening.play(message);
+        break;
+      case 'report': {
+        const report = message.sides[SIDE];
+        if (report !== undefined) this.#report(report);
+      }
     }
-  };
-  source.querySelector('option[value="clip"]')?.remove();
-  source.value = sourceFrom(query);
-  source.addEventListener('change', () => void useSource());
-  void useSource();
+  }
+
+  #report(report: SideReport): void {
+    globalThis.millraceDemo = { [SIDE]: report };
+    const now = this.#role === 'send' ? sending(report) : playing(report, this.#last);
+    const text = report.status === '' ? now : `${upper(report.status)}.`;
+    this.#sentence.textContent = this.#problem === '' ? text : `${this.#problem}. ${text}`;
+    this.#last = report;
+  }
+}
+
+/** Fills the page for its role. */
+export function playSolo(role: 'send' | 'receive', query: URLSearchParams, hasCodecs: boolean): void {
+  const heading = role === 'send' ? 'What this machine sends' : 'What this machine receives';
+  (document.querySelector('h1') as HTMLElement).textContent = `${heading}, over millrace`;
+  if (hasCodecs) {
+    new SoloPage(role, query);
+    return;
+  }
+  (document.getElementById('sentence') as HTMLElement).textContent =
+    'This page has no WebCodecs: open it on the machine itself (127.0.0.1), in a recent browser.';
 }
 
 function sending({ targetBps, figures }: SideReport): string {

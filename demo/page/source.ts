@@ -6,12 +6,13 @@
 
 /** Size of the sliding texture that gives the encoders something to do, pixels. */
 const TEXTURE_PIXELS = 512;
-/** Behind by more than this the clock starts anew instead of making up for it, ms. */
-const LATE_MS_MAX = 250;
-
 export class PictureSource {
   /** Called with each picture; whoever keeps it clones it. */
   onPicture: (picture: VideoFrame, drawnAtMs: number) => void = () => {};
+  /** The camera gives no more pictures; the test picture goes on in its place. */
+  onCameraEnd: () => void = () => {};
+  /** Pictures whose moment this machine has missed. */
+  missed = 0;
   readonly #canvas: OffscreenCanvas;
   readonly #context: OffscreenCanvasRenderingContext2D;
   readonly #texture: OffscreenCanvas;
@@ -31,13 +32,8 @@ export class PictureSource {
     this.#intervalMs = 1_000 / framesPerSecond;
   }
 
-  get picturesPerSecond(): number {
-    return 1_000 / this.#intervalMs;
-  }
-
-  /** Half as many pictures a second from now on. */
-  halve(): void {
-    this.#intervalMs *= 2;
+  setRate(picturesPerSecond: number): void {
+    this.#intervalMs = 1_000 / picturesPerSecond;
   }
 
   start(): void {
@@ -62,13 +58,16 @@ export class PictureSource {
     const read = async (): Promise<void> => {
       for (;;) {
         const { done, value } = await reader.read();
-        if (done || reader !== this.#cameraReader) {
+        if (reader !== this.#cameraReader) {
           value?.close();
           return;
         }
+        if (done) break;
         this.#camera?.close();
         this.#camera = value;
       }
+      this.useCamera(undefined);
+      this.onCameraEnd();
     };
     read().catch(() => {});
   }
@@ -81,7 +80,12 @@ export class PictureSource {
     picture.close();
     this.#number++;
     this.#dueAtMs += this.#intervalMs;
-    if (nowMs - this.#dueAtMs > LATE_MS_MAX) this.#dueAtMs = nowMs;
+    // Live pictures are not made up for.
+    const late = Math.floor((performance.now() - this.#dueAtMs) / this.#intervalMs);
+    if (late > 0) {
+      this.missed += late;
+      this.#dueAtMs += late * this.#intervalMs;
+    }
     this.#timer = setTimeout(() => this.#tick(), Math.max(0, this.#dueAtMs - performance.now()));
   }
 

@@ -3,7 +3,9 @@
  * run on in a hidden tab, so neither the source stops nor does a freeze count that nobody could see.
  * In: {@link ToWorker}. Out: {@link FromWorker}, a report four times a second.
  */
-import { chooseVideo, SideEncoder } from './encoder.ts';
+import { chooseVideo } from './codecs.ts';
+import { SideEncoder } from './encoder.ts';
+import { MachinePace } from './machine-pace.ts';
 import { SourceLog } from './measure.ts';
 import type { FromWorker, SideAddresses, ToWorker } from './messages.ts';
 import { SidePlayer } from './player.ts';
@@ -12,10 +14,9 @@ import { PictureSource } from './source.ts';
 import { ToneSource } from './tone.ts';
 
 const REPORT_MS = 250;
-/** So many reports in a row with pictures left out, or chunks waiting to be decoded: the machine cannot keep up. */
-const SLOW_REPORTS = 4;
-const WAITING_CHUNKS = 4;
-const LEAST_PICTURES_PER_SECOND = 10;
+/** More chunks waiting to be decoded, or more moments of the source missed in one report: the machine cannot keep up. */
+const WAITING_CHUNKS_MAX = 4;
+const MISSED_MAX = 1;
 
 /** The worker's own scope; the library of types knows the window's only. */
 interface Scope {
@@ -37,14 +38,20 @@ class Studio {
   readonly #tone: ToneSource = new ToneSource();
   readonly #openedAtMs: number;
   readonly #timer: ReturnType<typeof setInterval>;
-  #slowReports = 0;
-  #tooSlow = 0;
+  readonly #pace: MachinePace;
+  readonly #codec: string;
+  #leftOut = 0;
+  #missed = 0;
   #preview: OffscreenCanvasRenderingContext2D | undefined;
 
-  constructor(start: ToWorker & { type: 'start' }, video: VideoEncoderConfig) {
+  /** @param video Undefined: nothing is encoded here. */
+  constructor(start: ToWorker & { type: 'start' }, video: VideoEncoderConfig | undefined) {
     const { width, height, framesPerSecond } = start.source;
     this.#openedAtMs = start.openedAtMs - performance.timeOrigin;
     this.#source = new PictureSource(width, height, framesPerSecond);
+    this.#pace = new MachinePace(framesPerSecond);
+    this.#codec = video?.codec ?? '';
+    this.#source.onCameraEnd = () => scope.postMessage({ type: 'cameraEnded' });
     for (const addresses of start.sides) this.#addSide(addresses, start.canvases[addresses.name], video);
     this.#source.onPicture = (picture, drawnAtMs) => {
       this.#log.onCapture(drawnAtMs);
@@ -61,10 +68,11 @@ class Studio {
     this.#timer = setInterval(() => this.#report(), REPORT_MS);
   }
 
-  #addSide(addresses: SideAddresses, canvas: OffscreenCanvas | undefined, video: VideoEncoderConfig): void {
+  #addSide(addresses: SideAddresses, canvas: OffscreenCanvas | undefined, video?: VideoEncoderConfig): void {
     const { name, sender, receiver } = addresses;
     const fail = (error: Error): void => scope.postMessage({ type: 'failed', text: error.message });
-    const encoder = sender === undefined ? undefined : new SideEncoder(sender, video, fail);
+    const encoder =
+      sender !== undefined && video !== undefined ? new SideEncoder(sender, video, fail) : undefined;
     const isShown = receiver !== undefined && canvas !== undefined;
     const player = isShown ? new SidePlayer(receiver, canvas, this.#log) : undefined;
     // A page that only sends shows what it sends.
@@ -84,20 +92,21 @@ class Studio {
   #report(): void {
     const nowMs = performance.now();
     const sides = Object.fromEntries(this.#sides.map((side) => [side.name, this.#reportOf(side, nowMs)]));
-    const tooSlow = this.#sides.reduce((sum, { encoder }) => sum + (encoder?.tooSlow ?? 0), 0);
-    this.#slowDown(tooSlow);
-    const { picturesPerSecond } = this.#source;
-    scope.postMessage({ type: 'report', sides, picturesPerSecond });
+    this.#pace.report(nowMs, this.#keepsUp());
+    const { picturesPerSecond } = this.#pace;
+    this.#source.setRate(picturesPerSecond);
+    scope.postMessage({ type: 'report', sides, picturesPerSecond, codec: this.#codec });
   }
 
-  /** Fewer pictures for both sides alike, rather than queues in this page that no network has made. */
-  #slowDown(tooSlow: number): void {
-    const isWaiting = this.#sides.some(({ player }) => (player?.waitingChunks ?? 0) > WAITING_CHUNKS);
-    this.#slowReports = isWaiting || tooSlow > this.#tooSlow ? this.#slowReports + 1 : 0;
-    this.#tooSlow = tooSlow;
-    if (this.#slowReports < SLOW_REPORTS) return;
-    this.#slowReports = 0;
-    if (this.#source.picturesPerSecond / 2 >= LEAST_PICTURES_PER_SECOND) this.#source.halve();
+  /** Has this machine done all there was to do since the last report? */
+  #keepsUp(): boolean {
+    const isWaiting = this.#sides.some(({ player }) => (player?.waitingChunks ?? 0) > WAITING_CHUNKS_MAX);
+    const leftOut = this.#sides.reduce((sum, { encoder }) => sum + (encoder?.tooSlow ?? 0), 0);
+    const { missed } = this.#source;
+    const keepsUp = !isWaiting && leftOut === this.#leftOut && missed - this.#missed <= MISSED_MAX;
+    this.#leftOut = leftOut;
+    this.#missed = missed;
+    return keepsUp;
   }
 
   #reportOf({ encoder, player }: Side, nowMs: number): SideReport {
@@ -120,6 +129,7 @@ class Studio {
       isBehind: encoder?.isBehind ?? false,
       figures: encoder?.figures ?? {},
       status: encoder?.status || player?.status || '',
+      soundSamples: player?.soundSamples ?? 0,
     };
   }
 
@@ -137,15 +147,17 @@ class Studio {
 function sendSound(sound: AudioData): void {
   const samples = new Float32Array(sound.numberOfFrames);
   sound.copyTo(samples, { planeIndex: 0, format: 'f32-planar' });
-  scope.postMessage({ type: 'sound', samples, sampleRate: sound.sampleRate }, [samples.buffer]);
+  const { sampleRate, timestamp: timestampUs } = sound;
   sound.close();
+  scope.postMessage({ type: 'sound', samples, sampleRate, timestampUs }, [samples.buffer]);
 }
 
 let studio: Studio | undefined;
 
 async function start(message: ToWorker & { type: 'start' }): Promise<void> {
-  const video = await chooseVideo(message.source);
-  if (video === undefined) {
+  const sends = message.sides.some(({ sender }) => sender !== undefined);
+  const video = sends ? await chooseVideo(message.source) : undefined;
+  if (sends && video === undefined) {
     scope.postMessage({ type: 'failed', text: 'this browser can encode neither VP8 nor H.264' });
     return;
   }

@@ -1,52 +1,39 @@
 /**
- * A certificate for https on a local network, made by openssl: browsers give cameras and codecs to secure pages only.
+ * A certificate for https on a local network: browsers give cameras and codecs to secure pages only.
  * In: the names of this machine. Out: PEM texts, valid for a week; browsers ask once whether to trust it.
  */
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { hostname, networkInterfaces, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { isIP } from 'node:net';
+import { hostname, networkInterfaces } from 'node:os';
+import { generate } from 'selfsigned';
 
 export interface Certificate {
   readonly cert: string;
   readonly key: string;
 }
 
-/** @throws Error in plain words where openssl is missing. */
-export function createCertificate(): Certificate {
-  const folder = mkdtempSync(join(tmpdir(), 'millrace-certificate-'));
+const DAY_MS = 86_400_000;
+const DAYS = 7;
+/** Kinds of names in a certificate. Source: RFC 5280 §4.2.1.6. */
+const DNS_NAME = 2;
+const IP_ADDRESS = 7;
+
+/** @param host What the page is served at: it is in the certificate, as is every name and address of this machine. */
+export async function createCertificate(host: string): Promise<Certificate> {
   const addresses = Object.values(networkInterfaces()).flatMap((list) =>
-    (list ?? []).map(({ address }) => address),
+    (list ?? []).map(({ address }) => address.split('%')[0] as string),
   );
-  const names = [
-    'DNS:localhost',
-    `DNS:${hostname()}`,
-    ...addresses.map((address) => `IP:${address.split('%')[0]}`),
-  ];
-  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
-  try {
-    const request = [
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-nodes',
-      '-days',
-      '7',
-    ];
-    const subject = ['-subj', '/CN=millrace demo', '-addext', `subjectAltName=${names.join(',')}`];
-    execFileSync('openssl', [...request, ...subject, '-out', cert, '-keyout', key], { stdio: 'pipe' });
-    return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
-  } catch (cause) {
-    throw new Error(
-      '--host needs the program openssl, which makes the certificate for https: please install it',
-      {
-        cause,
-      },
-    );
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const names = new Set([host, 'localhost', hostname(), ...addresses]);
+  const altNames = [...names].map((name) =>
+    isIP(name) === 0 ? { type: DNS_NAME as 2, value: name } : { type: IP_ADDRESS as 7, ip: name },
+  );
+  const now = Date.now();
+  const { cert, private: key } = await generate([{ name: 'commonName', value: 'millrace demo' }], {
+    keyType: 'ec',
+    curve: 'P-256',
+    algorithm: 'sha256',
+    notBeforeDate: new Date(now - DAY_MS),
+    notAfterDate: new Date(now + DAYS * DAY_MS),
+    extensions: [{ name: 'subjectAltName', altNames }],
+  });
+  return { cert, key };
 }

@@ -76,7 +76,7 @@ export class TcpModel {
 
   /** A new encoder calls on a new connection, as a program that was started again would. */
   #useEncoder(encoder: MediaSocket): void {
-    this.#encoder?.close();
+    this.#encoder?.replace();
     this.#encoder = encoder;
     this.#announced.clear();
     this.#guide.useEncoder(encoder);

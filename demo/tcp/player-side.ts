@@ -10,7 +10,7 @@ export class PlayerSide {
 
   /** A new player takes the place of the one before, and needs a key frame to begin with. */
   usePlayer(player: MediaSocket): void {
-    this.#player?.close();
+    this.#player?.replace();
     this.#player = player;
     player.onMessage = (message) => {
       if (message.type === 'keyframe') this.onKeyFrameRequest(message.track);

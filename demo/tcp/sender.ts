@@ -66,7 +66,7 @@ class TcpSender {
   }
 
   useEncoder(encoder: MediaSocket): void {
-    this.#encoder?.close();
+    this.#encoder?.replace();
     this.#encoder = encoder;
     this.#announced.clear();
     this.#guide.useEncoder(encoder);

@@ -7,6 +7,7 @@ import { type CallerCredentials, callerCredentials } from './credentials.ts';
 import { deferred } from './deferred.ts';
 import { Driver, nowUs } from './driver.ts';
 import { inRange } from './in-range.ts';
+import { routeOfCaller } from './known-rates.ts';
 import { sharedOptions, type TransportOptions } from './shared-options.ts';
 import { parseTarget, type Target } from './target.ts';
 import { createClientHandshake } from './tls.ts';
@@ -38,13 +39,15 @@ export async function connect(target: string | Target, options: ConnectOptions =
     throw new RangeError(`identity has more than ${IDENTITY_BYTES_MAX} bytes`);
   }
   let address!: { address: string; family: 4 | 6 };
-  const shared = sharedOptions(merged, timeoutMs, { resource, identity }, () => address.address);
+  let driver!: Driver;
+  const routeNow = (): string => routeOfCaller(driver.socket.localHost, { host: address.address, port });
+  const shared = sharedOptions(merged, timeoutMs, { resource, identity }, routeNow);
   throwIfAborted(signal);
   const startedUs = nowUs();
   const prepared = Promise.all([callerCredentials(merged, host), resolve(host)]);
   const [credentials, resolved] = await within(prepared, timeoutMs, signal);
   address = resolved;
-  const driver = await Driver.open(
+  driver = await Driver.open(
     { port: 0, family: address.family, remote: { host: address.address, port }, faults: merged.faults },
     shared,
   );
@@ -63,6 +66,7 @@ export async function connect(target: string | Target, options: ConnectOptions =
       latency: merged.latency ?? DEFAULT_LATENCY_MS,
       wake: () => driver.wake(dialed),
       addressNow: () => ({ host: address.address, port }),
+      routeNow,
       strayDatagrams: () => driver.endpoint.counters.unroutable,
     });
     return connection;

@@ -40,6 +40,8 @@ export interface ConnectionParts {
   wake(): void;
   /** The peer's address now. */
   addressNow(): Address;
+  /** What the rate that the path carried is remembered under. */
+  routeNow(): string;
   /** Caller: datagrams on its sockets that belong to no connection. */
   strayDatagrams?(): number;
 }
@@ -278,7 +280,7 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
     this.#ready.reject(over);
     if (error === undefined) this.#closed.resolve(info);
     else this.#closed.reject(error);
-    noteRate(this.remoteAddress.host, this.#core);
+    noteRate(this.#parts.routeNow(), this.#core);
     this.#observer.onClosed(error, info);
     for (const move of this.#moves.splice(0)) move.reject(over);
     for (const report of this.#reports.splice(0)) report.resolve();

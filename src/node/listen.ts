@@ -10,6 +10,7 @@ import { AsyncQueue } from './deferred.ts';
 import { DOCTOR_REFUSED_CODE, DOCTOR_RESOURCE, DoctorVisits } from './doctor.ts';
 import { type Accept, Driver, nowUs } from './driver.ts';
 import { inRange } from './in-range.ts';
+import { routeOfListener } from './known-rates.ts';
 import type { Address } from './paths.ts';
 import { sharedOptions, type TransportOptions } from './shared-options.ts';
 import { createServerHandshake } from './tls.ts';
@@ -125,8 +126,8 @@ export async function listen(options: ListenOptions = {}): Promise<Listener> {
   const port = inRange(options.port, 'port', 0, 65_535, 0);
   throwIfAborted(options.signal);
   let driver!: Driver;
-  const hostOf = (path: PathId): string => driver.socket.paths.describe(path).host;
-  const shared = sharedOptions(options, HANDSHAKE_TIMEOUT_MS, {}, hostOf);
+  const routeOf = (path: PathId): string => routeOfListener(driver.socket.paths.describe(path));
+  const shared = sharedOptions(options, HANDSHAKE_TIMEOUT_MS, {}, routeOf);
   const ready = new AsyncQueue<Connection>(
     BACKLOG,
     (connection) => void connection.close({ closeCode: REFUSED_CODE }),
@@ -141,6 +142,7 @@ export async function listen(options: ListenOptions = {}): Promise<Listener> {
       latency: options.latency ?? DEFAULT_LATENCY_MS,
       wake: () => driver.wake(core),
       addressNow: () => driver.addressOf(core),
+      routeNow: () => routeOfListener(connection.remoteAddress),
     });
     live.add(connection);
     connection.addEventListener('close', () => live.delete(connection), { once: true });

@@ -22,7 +22,7 @@ export interface TransportOptions {
   readonly latency?: number | undefined;
   /** How live tracks of the peer's are delivered, whatever it says. Default: as it says. */
   readonly delivery?: Delivery | undefined;
-  /** Where the rate begins, bits per second; default: half of what the path to that host carried lately, else 500 kbit/s. */
+  /** Where the rate begins, bits per second; default: half of what the path to that peer carried lately, else 500 kbit/s. */
   readonly startBitrate?: number | undefined;
   /** A connection ends when its peer is silent for so long; the smaller wish holds. Default 30000. */
   readonly idleTimeout?: number | undefined;
@@ -49,12 +49,12 @@ function checkedDelivery(value: unknown): Delivery | undefined {
   return value;
 }
 
-/** The core's options for an endpoint with these. @param hostOf The peer's address on a path. */
+/** The core's options for an endpoint with these. @param routeOf What the rate of a path is remembered under. */
 export function sharedOptions(
   options: TransportOptions,
   timeoutMs: number,
   said: Partial<Parameters>,
-  hostOf: (path: PathId) => string,
+  routeOf: (path: PathId) => string,
 ): SharedOptions {
   const latencyMs =
     options.latency === undefined ? 0 : inRange(options.latency, 'latency', 1, 60_000, DEFAULT_LATENCY_MS);
@@ -73,7 +73,7 @@ export function sharedOptions(
     codec,
     deliveryWish: checkedDelivery(options.delivery),
     controller: (path) => {
-      const startBitrateBps = startBps > 0 ? startBps : startRateOf(hostOf(path));
+      const startBitrateBps = startBps > 0 ? startBps : startRateOf(routeOf(path));
       const controller = new MediaController({ startBitrateBps });
       return (process.env.QLOGDIR ?? '') === '' ? controller : new TracedController(controller);
     },

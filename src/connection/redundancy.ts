@@ -138,10 +138,16 @@ export class Redundancy implements RedundancyPolicy, PacketObserver {
     this.planner.observe(this.model.lossRatio, this.model.burstMean);
   }
 
-  onPacketSent(now: Micros, sizeBytes: number, bytesInFlight: number, isAppLimited: boolean): void {
+  onPacketSent(
+    now: Micros,
+    sizeBytes: number,
+    bytesInFlight: number,
+    isAppLimited: boolean,
+    packetNumber: number,
+  ): void {
     this.#now = now;
     this.#times.packetUs = Math.max((PACKET_BYTES * 8e6) / this.#controller.pacingRateBps, this.#spacing.us);
-    this.#controller.onPacketSent(now, sizeBytes, bytesInFlight, isAppLimited);
+    this.#controller.onPacketSent(now, sizeBytes, bytesInFlight, isAppLimited, packetNumber);
   }
 
   onPacketAcked(packet: AckedSample): void {

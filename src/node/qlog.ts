@@ -85,10 +85,16 @@ export class TracedController implements RateController {
     this.#inner = inner;
   }
 
-  onPacketSent(now: Micros, sizeBytes: number, bytesInFlight: number, isAppLimited: boolean): void {
-    this.#inner.onPacketSent(now, sizeBytes, bytesInFlight, isAppLimited);
+  onPacketSent(
+    now: Micros,
+    sizeBytes: number,
+    bytesInFlight: number,
+    isAppLimited: boolean,
+    packetNumber: number,
+  ): void {
+    this.#inner.onPacketSent(now, sizeBytes, bytesInFlight, isAppLimited, packetNumber);
     this.qlog.event(now, 'quic:packet_sent', {
-      header: { packet_type: '1RTT' },
+      header: { packet_type: '1RTT', packet_number: packetNumber },
       raw: { length: sizeBytes },
       bytes_in_flight: bytesInFlight,
       is_app_limited: isAppLimited,

@@ -33,7 +33,13 @@ export interface RttView {
 /** One congestion controller of one path. Call order per ACK: acked..., lost..., `onAckEnd`. */
 export interface RateController {
   /** Every packet that counts as in flight. `bytesInFlight` includes it. */
-  onPacketSent(now: Micros, sizeBytes: number, bytesInFlight: number, isAppLimited: boolean): void;
+  onPacketSent(
+    now: Micros,
+    sizeBytes: number,
+    bytesInFlight: number,
+    isAppLimited: boolean,
+    packetNumber: number,
+  ): void;
   /** Once per newly acked packet, in ascending packet number order within one ACK. */
   onPacketAcked(packet: AckedPacket): void;
   /** Once per packet declared lost, ascending. */

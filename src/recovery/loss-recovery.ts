@@ -164,7 +164,7 @@ export class LossRecovery {
       this.#elicitingInFlight++;
       if (this.probesDue > 0) this.probesDue--;
     }
-    this.#observer.onPacketSent(now, sizeBytes, this.bytesInFlight, isAppLimited);
+    this.#observer.onPacketSent(now, sizeBytes, this.bytesInFlight, isAppLimited, packetNumber);
   }
 
   /** Window and pacer would have let a packet go, but nobody had anything to send. */

@@ -25,7 +25,13 @@ export function createAckedSample(): AckedSample {
 
 /** Hears of every packet in flight. See `RateController` for the meaning and order of the calls. */
 export interface PacketObserver {
-  onPacketSent(now: Micros, sizeBytes: number, bytesInFlight: number, isAppLimited: boolean): void;
+  onPacketSent(
+    now: Micros,
+    sizeBytes: number,
+    bytesInFlight: number,
+    isAppLimited: boolean,
+    packetNumber: number,
+  ): void;
   onPacketAcked(packet: AckedSample): void;
   onPacketLost(packetNumber: number, sizeBytes: number, sentAtUs: Micros, now: Micros): void;
   onSpuriousLoss(packetNumber: number, sizeBytes: number, now: Micros): void;

@@ -45,6 +45,11 @@ function recordsOf(name: string): QlogRecord[] {
   });
 }
 
+/** The packet number in the header of an event. */
+function numberOf(data: Record<string, unknown>): number {
+  return (data.header as { packet_number: number }).packet_number;
+}
+
 describe('QLOGDIR', () => {
   it('names the folder that gets one JSON-SEQ file per connection and end', async () => {
     process.env.QLOGDIR = folder;
@@ -78,6 +83,12 @@ describe('QLOGDIR', () => {
       data: { closeCode: 5, reason: 'enough' },
     });
     for (const { time } of events) expect(time).toBeGreaterThan(0);
+    const sent = events.filter(({ name }) => name === 'quic:packet_sent').map(({ data }) => numberOf(data));
+    expect(sent).toEqual([...new Set(sent)].sort((a, b) => a - b));
+    const acked = events.filter(({ name }) => name === 'quic:packets_acked').map(({ data }) => data);
+    expect(acked.length).toBeGreaterThan(0);
+    for (const { packet_numbers } of acked)
+      for (const number of packet_numbers as number[]) expect(sent).toContain(number);
   });
 
   it('costs nothing, and writes nothing, where it is not set', async () => {

@@ -27,8 +27,9 @@ export class TcpTransport implements Transport {
   readonly #frames: TcpFrameSource;
   readonly #events: TransportEvents;
   readonly #meter: WireMeter = new WireMeter();
-  /** Source and index of each frame offered, by the frame source's own number. */
-  readonly #offered: { readonly source: number; readonly index: number }[] = [];
+  /** Source and index of each frame on its way, by the frame source's own number. */
+  readonly #underWay: Map<number, { readonly source: number; readonly index: number }> = new Map();
+  #offered = 0;
   #skipped = 0;
 
   constructor(sim: Simulator, network: Network, options: TcpOptions, events: TransportEvents) {
@@ -41,13 +42,13 @@ export class TcpTransport implements Transport {
       return true;
     });
     this.flow = new TcpFlow(sim, { forward: network.up, backward: network.down, congestion });
-    this.#frames = new TcpFrameSource(
-      sim,
-      this.flow,
-      skipWhenBehindMs === undefined ? {} : { skipWhenBehindMs },
-    );
+    this.#frames = new TcpFrameSource(sim, this.flow, {
+      keepsFrames: false,
+      ...(skipWhenBehindMs === undefined ? {} : { skipWhenBehindMs }),
+    });
     this.#frames.onFrame = ({ id, deliveredAtUs }) => {
-      const offered = this.#offered[id];
+      const offered = this.#underWay.get(id);
+      this.#underWay.delete(id);
       if (offered !== undefined) events.onDelivered(offered.source, offered.index, undefined, deliveredAtUs);
     };
   }
@@ -70,10 +71,10 @@ export class TcpTransport implements Transport {
   }
 
   send(source: number, frame: LabFrame): void {
-    const id = this.#offered.length;
-    this.#offered.push({ source, index: frame.index });
+    const id = this.#offered++;
     frame.isSkipped = this.#frames.send(id, frame.sizeBytes, frame.isKeyFrame).isSkipped;
     if (frame.isSkipped) this.#skipped++;
+    else this.#underWay.set(id, { source, index: frame.index });
   }
 
   targetBps(): undefined {
@@ -95,7 +96,7 @@ export class TcpTransport implements Transport {
       ended: undefined,
       figures: {
         framesSkipped: this.#skipped,
-        prefixBytes: FRAME_PREFIX_BYTES * (this.#offered.length - this.#skipped),
+        prefixBytes: FRAME_PREFIX_BYTES * (this.#offered - this.#skipped),
         unsentBytes: sender.writtenBytes - sender.sentBytes,
       },
     };

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { SECOND } from '../../src/base/protocol.ts';
 import { checkCap, checkConservation } from '../../src/sim/checkers.ts';
-import { TcpFrameSource } from '../../src/sim/tcp/frames.ts';
+import { type FrameSourceOptions, TcpFrameSource } from '../../src/sim/tcp/frames.ts';
 import { SEGMENT_BYTES_MAX as MSS, type TcpSegment, wireBytes } from '../../src/sim/tcp/segment.ts';
 import { dropData, goodputBps, type TcpWorld, tcpWorld } from '../helpers/sim-tcp.ts';
 
@@ -210,10 +210,7 @@ describe('loss recovery', () => {
 });
 
 describe('media frames over TCP', () => {
-  function play(
-    lossRatio: number,
-    options: { skipWhenBehindMs?: number; resumesAtKeyFrame?: boolean },
-  ): TcpFrameSource {
+  function play(lossRatio: number, options: FrameSourceOptions): TcpFrameSource {
     const loss = { kind: 'iid', ratio: lossRatio } as const;
     const world = tcpWorld({ delayMs: 50, rateBps: 20e6, queue: { ms: 100 }, loss }, { seed: 4 });
     const source = new TcpFrameSource(world.sim, world.flow, options);
@@ -251,6 +248,28 @@ describe('media frames over TCP', () => {
     expect(
       live.frames.every((frame) => frame.isSkipped === (frame.deliveredAtUs === Number.POSITIVE_INFINITY)),
     ).toBe(true);
+  });
+
+  it('fare the same, and are let go once they have arrived, where nobody keeps them (seed 4)', () => {
+    const fates = (keepsFrames: boolean): readonly (readonly [number, number])[] => {
+      const world = tcpWorld({ delayMs: 20, rateBps: 5e6, queue: { ms: 100 } }, { seed: 4 });
+      const source = new TcpFrameSource(world.sim, world.flow, { keepsFrames, skipWhenBehindMs: 100 });
+      const arrived: (readonly [number, number])[] = [];
+      source.onFrame = ({ id, deliveredAtUs }) => arrived.push([id, deliveredAtUs]);
+      world.flow.start();
+      for (let id = 0; id < 4000; id++) {
+        world.sim.schedule(SECOND + id * 4_000, () =>
+          source.send(id, id % 1000 < 100 ? 8_000 : 1_000, false),
+        );
+      }
+      world.sim.run(30 * SECOND);
+      expect(source.frames).toHaveLength(keepsFrames ? 4000 : 0);
+      return arrived;
+    };
+    const kept = fates(true);
+    expect(kept.length).toBeGreaterThan(3000);
+    expect(kept.length).toBeLessThan(4000);
+    expect(fates(false)).toEqual(kept);
   });
 
   it('resume only at a key frame when they come encoded (seed 4)', () => {

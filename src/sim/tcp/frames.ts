@@ -18,7 +18,15 @@ export interface FrameSourceOptions {
    * case for TCP. True: frames come encoded, so after a skipped one all are skipped until the next key frame.
    */
   readonly resumesAtKeyFrame?: boolean;
+  /**
+   * True (default): `frames` has every frame offered. False: it stays empty, and nothing is held of a frame that has
+   * arrived: for a source that runs for hours. `send` and `onFrame` give each record all the same.
+   */
+  readonly keepsFrames?: boolean;
 }
+
+/** Frames that have arrived are let go when there are so many, all at once. */
+const ARRIVED_MAX = 1024;
 
 /** What became of one frame. */
 export interface FrameRecord {
@@ -38,7 +46,7 @@ interface PendingFrame {
 
 /** Writes frames to a flow and notes when they arrive. Several sources may not share one flow; several tracks may. */
 export class TcpFrameSource {
-  /** Every frame offered, in order. */
+  /** Every frame offered, in order; empty without `keepsFrames`. */
   readonly frames: FrameRecord[] = [];
   /** Called as each frame arrives. */
   onFrame: (frame: FrameRecord) => void = () => {};
@@ -46,6 +54,8 @@ export class TcpFrameSource {
   readonly #flow: TcpFlow;
   readonly #skipUs: Micros;
   readonly #resumesAtKeyFrame: boolean;
+  readonly #keepsFrames: boolean;
+  /** Written frames: those that have arrived, up to `#arrived`, then those that have not. */
   readonly #pending: PendingFrame[] = [];
   #arrived = 0;
   #unsent = 0;
@@ -56,6 +66,7 @@ export class TcpFrameSource {
     this.#flow = flow;
     this.#skipUs = (options.skipWhenBehindMs ?? Number.POSITIVE_INFINITY) * 1_000;
     this.#resumesAtKeyFrame = options.resumesAtKeyFrame ?? false;
+    this.#keepsFrames = options.keepsFrames ?? true;
     flow.onData = (inOrderBytes, nowUs) => this.#onData(inOrderBytes, nowUs);
   }
 
@@ -80,7 +91,7 @@ export class TcpFrameSource {
       deliveredAtUs: Number.POSITIVE_INFINITY,
       isSkipped,
     };
-    this.frames.push(record);
+    if (this.#keepsFrames) this.frames.push(record);
     if (isSkipped) return record;
     const bytes = FRAME_PREFIX_BYTES + sizeBytes;
     this.#pending.push({ record, end: this.#flow.sender.writtenBytes + bytes });
@@ -100,10 +111,19 @@ export class TcpFrameSource {
   #onData(inOrderBytes: number, nowUs: Micros): void {
     while (this.#arrived < this.#pending.length) {
       const { record, end } = this.#pending[this.#arrived] as PendingFrame;
-      if (end > inOrderBytes) return;
+      if (end > inOrderBytes) break;
       record.deliveredAtUs = nowUs;
       this.#arrived++;
       this.onFrame(record);
     }
+    this.#forgetArrived();
+  }
+
+  /** What has arrived was sent: both indexes move with it. */
+  #forgetArrived(): void {
+    if (this.#arrived < ARRIVED_MAX) return;
+    this.#pending.splice(0, this.#arrived);
+    this.#unsent = Math.max(0, this.#unsent - this.#arrived);
+    this.#arrived = 0;
   }
 }

@@ -40,8 +40,8 @@ export class PathWatch {
     const { paths, silence, recovery, control } = this.#state;
     paths.onTimeout(now);
     if (!this.#isWatching) return;
-    // Who waits for an acknowledgement has asked already.
-    if (silence.takeDue(now) && recovery.waitingSinceUs === NEVER) control.sendPing();
+    // Whatever waits for an acknowledgement left before the silence, and was heard under the old address: it asks nothing.
+    if (silence.takeDue(now) && recovery.probeTimeoutCount === 0) control.sendPing();
     if (this.#silentAtUs() <= now) paths.heal(false, now);
   }
 }

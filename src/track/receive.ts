@@ -326,6 +326,11 @@ export class TrackReceiver implements Timed {
     if (readableBefore === 0 && this.#output.length > 0) this.#events.onReadable(this);
     if (order.isFinished && !this.#isFinished) {
       this.#isFinished = true;
+      // Frames that were completed after the TRACK_ACK that answered TRACK_END: without another the track is never forgotten.
+      if (!this.#acks.isSettled) {
+        this.#acks.onChange();
+        this.#events.onAckWanted(this);
+      }
       this.#events.onFinished(this);
     }
     this.#events.onTouched(this);

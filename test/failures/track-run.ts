@@ -179,6 +179,14 @@ export class TrackRun {
     fate.isInTime = how !== 'late';
   }
 
+  /** The sender has settled everything, and the other end's application has taken it: neither end holds anything. */
+  get isOver(): boolean {
+    if (!this.hasSettled) return false;
+    this.isReading = true;
+    this.read();
+    return this.#world.end(opposite(this.#side)).connection.tracks.receiver(this.id) === undefined;
+  }
+
   /** Media bytes offered. */
   get mediaBytes(): number {
     return this.frames.reduce((sum, { bytes }) => sum + bytes, 0);

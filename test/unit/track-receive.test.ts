@@ -370,6 +370,19 @@ describe('TRACK_ACK of a receiver', () => {
     expect(probe.receiver.isAckSettled).toBe(true);
   });
 
+  test('is due once more when a frame is completed after the one that answered the end: both ends can forget', () => {
+    const probe = new ReceiverProbe({});
+    probe.symbol(0, one(0, 0), OWD);
+    expect(probe.receiver.onEnd(2, 2, OWD)).toBe(0);
+    probe.receiver.onAckAcked(trackAck(probe).token);
+    expect(probe.receiver.isAckSettled).toBe(true);
+    probe.symbol(1, one(1, 0), OWD + MS);
+    expect(probe.log).toContain('finished');
+    expect(probe.receiver.ackWanted).toBe(true);
+    probe.receiver.onAckAcked(trackAck(probe).token);
+    expect(probe.receiver.isAckSettled).toBe(true);
+  });
+
   test('stays small when thousands of frames are lost one by one', () => {
     const probe = new ReceiverProbe({ latencyUs: MS });
     for (let i = 0; i < 5_000; i++) {

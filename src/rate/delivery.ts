@@ -9,7 +9,8 @@ import type { AckedPacket } from './controller.ts';
 
 /** Checkpoints kept: 512, at least 2 ms apart, so at least one second. */
 const CHECKPOINTS = 512;
-const MASK = CHECKPOINTS - 1;
+/** What the memory begins with: an idle connection needs no more. */
+const CHECKPOINTS_AT_START = 16;
 const SPACING_US: Micros = 2 * MILLISECOND;
 /** A shorter span says more about timers than about the path. */
 const SPAN_MIN_US: Micros = 20 * MILLISECOND;
@@ -20,11 +21,12 @@ const PACKETS_MIN = 5;
 
 /** One path. A checkpoint a feedback, nothing per packet but sums. */
 export class DeliveryRate {
-  readonly #sentAt: Float64Array = new Float64Array(CHECKPOINTS);
-  readonly #receivedAt: Float64Array = new Float64Array(CHECKPOINTS);
-  readonly #bytes: Float64Array = new Float64Array(CHECKPOINTS);
-  readonly #packets: Float64Array = new Float64Array(CHECKPOINTS);
-  readonly #limitedBytes: Float64Array = new Float64Array(CHECKPOINTS);
+  #sentAt: Float64Array = new Float64Array(CHECKPOINTS_AT_START);
+  #receivedAt: Float64Array = new Float64Array(CHECKPOINTS_AT_START);
+  #bytes: Float64Array = new Float64Array(CHECKPOINTS_AT_START);
+  #packets: Float64Array = new Float64Array(CHECKPOINTS_AT_START);
+  #limitedBytes: Float64Array = new Float64Array(CHECKPOINTS_AT_START);
+  #mask = CHECKPOINTS_AT_START - 1;
   #count = 0;
   // Running state: what the next checkpoint will hold.
   #lastSent: Micros = Number.NaN;
@@ -56,16 +58,28 @@ export class DeliveryRate {
   /** After each ACK. */
   checkpoint(): void {
     if (Number.isNaN(this.#lastReceived)) return;
-    const previous = (this.#count - 2) & MASK;
+    const previous = (this.#count - 2) & this.#mask;
     const isNear =
       this.#count >= 2 && this.#lastReceived - (this.#receivedAt[previous] as number) < SPACING_US;
     if (!isNear) this.#count++;
-    const at = (this.#count - 1) & MASK;
+    if (this.#count > this.#mask + 1 && this.#mask + 1 < CHECKPOINTS) this.#grow();
+    const at = (this.#count - 1) & this.#mask;
     this.#sentAt[at] = this.#lastSent;
     this.#receivedAt[at] = this.#lastReceived;
     this.#bytes[at] = this.#deliveredBytes;
     this.#packets[at] = this.#deliveredPackets;
     this.#limitedBytes[at] = this.#deliveredLimited;
+  }
+
+  /** Twice as many checkpoints. Everything stays where it is: none has been overwritten so far. */
+  #grow(): void {
+    const size = 2 * (this.#mask + 1);
+    this.#sentAt = grown(this.#sentAt, size);
+    this.#receivedAt = grown(this.#receivedAt, size);
+    this.#bytes = grown(this.#bytes, size);
+    this.#packets = grown(this.#packets, size);
+    this.#limitedBytes = grown(this.#limitedBytes, size);
+    this.#mask = size - 1;
   }
 
   /**
@@ -77,12 +91,12 @@ export class DeliveryRate {
    */
   over(windowUs: Micros, isBusy = false): number {
     if (this.#count < 2) return Number.NaN;
-    const newest = (this.#count - 1) & MASK;
+    const newest = (this.#count - 1) & this.#mask;
     const received = this.#receivedAt[newest] as number;
     const packets = this.#packets[newest] as number;
     const oldest = Math.max(0, this.#count - CHECKPOINTS);
     for (let i = this.#count - 2; i >= oldest; i--) {
-      const at = i & MASK;
+      const at = i & this.#mask;
       const receiveSpan = received - (this.#receivedAt[at] as number);
       const isEnough = receiveSpan >= SPAN_MIN_US && packets - (this.#packets[at] as number) >= PACKETS_MIN;
       const isLast = i === oldest;
@@ -104,4 +118,10 @@ export class DeliveryRate {
     this.#lastReceived = Number.NaN;
     this.#hasTimes = false;
   }
+}
+
+function grown(old: Float64Array, size: number): Float64Array {
+  const copy = new Float64Array(size);
+  copy.set(old);
+  return copy;
 }

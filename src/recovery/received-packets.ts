@@ -14,6 +14,9 @@ import { type PacketRecord, TokenKind, type TokenOwner } from '../wire/frame-sou
 export const DUPLICATE_WINDOW: number = 2 ** 16;
 /** Arrival times remembered. */
 const TIMES_KEPT = 256;
+/** What both begin with: numbers begin at 0, so the memory of an idle connection may begin small, and grow with them. */
+const SEEN_AT_START = 1024;
+const TIMES_AT_START = 32;
 /** Feedback leaves at the latest after so many ack-eliciting packets. */
 const PACKETS_PER_ACK = 16;
 /** Likewise while the path loses more than this share of what this end sends: feedback that gets lost stalls the peer. */
@@ -34,9 +37,11 @@ export class ReceivedPackets implements TokenOwner {
   duplicates = 0;
   readonly #ackDelayUs: Micros;
   readonly #ranges: Ranges = new Ranges();
-  /** One bit per number of the duplicate window, at number mod window. */
-  readonly #seen: Uint32Array = new Uint32Array(DUPLICATE_WINDOW / 32);
-  readonly #times: Float64Array = new Float64Array(TIMES_KEPT);
+  /** One bit per number of the duplicate window, at number mod bits: all of them, or more than have come so far. */
+  #seen: Uint32Array = new Uint32Array(SEEN_AT_START / 32);
+  #seenBits = SEEN_AT_START;
+  /** At number mod length: as many as are kept, or more than have come so far. */
+  #times: Float64Array = new Float64Array(TIMES_AT_START);
   #largestAtUs: Micros = 0;
   /** Ack-eliciting packets since the last ACK. */
   #eliciting = 0;
@@ -47,7 +52,7 @@ export class ReceivedPackets implements TokenOwner {
   #unprunedAcks = 0;
   #packetsPerAck = PACKETS_PER_ACK;
   readonly #timeOf: (packetNumber: number) => Micros = (packetNumber) =>
-    this.#times[packetNumber % TIMES_KEPT] as number;
+    this.#times[packetNumber % this.#times.length] as number;
 
   /** @param ackDelayUs How long feedback may wait: 25 ms, or 0 in the Initial space (at once, and no times). */
   constructor(ackDelayUs: Micros = MAX_ACK_DELAY_US) {
@@ -58,7 +63,7 @@ export class ReceivedPackets implements TokenOwner {
   has(packetNumber: number): boolean {
     if (packetNumber > this.largest) return false;
     if (packetNumber <= this.largest - DUPLICATE_WINDOW) return true;
-    const bit = packetNumber % DUPLICATE_WINDOW;
+    const bit = packetNumber % this.#seenBits;
     return ((this.#seen[bit >>> 5] as number) & (1 << (bit & 31))) !== 0;
   }
 
@@ -74,15 +79,16 @@ export class ReceivedPackets implements TokenOwner {
     }
     const expected = this.largest + 1;
     if (packetNumber >= expected) {
+      this.#makeRoom(packetNumber);
       this.#clearSeen(expected, packetNumber);
       this.largest = packetNumber;
       this.#largestAtUs = now;
     }
-    const bit = packetNumber % DUPLICATE_WINDOW;
+    const bit = packetNumber % this.#seenBits;
     this.#seen[bit >>> 5] = (this.#seen[bit >>> 5] as number) | (1 << (bit & 31));
     this.#ranges.add(packetNumber, packetNumber + 1);
     this.#ranges.keepHighest(ACK_RANGES_MAX);
-    if (packetNumber > this.largest - TIMES_KEPT) this.#times[packetNumber % TIMES_KEPT] = now;
+    if (packetNumber > this.largest - TIMES_KEPT) this.#times[packetNumber % this.#times.length] = now;
     this.#newLowest = Math.min(this.#newLowest, packetNumber);
     // RFC 9000 §13.2.1: two ends must not acknowledge each other's ACKs, so only ack-eliciting packets make one due.
     if (isAckEliciting) this.#onEliciting(packetNumber === expected, now);
@@ -100,6 +106,21 @@ export class ReceivedPackets implements TokenOwner {
     this.#packetsPerAck = lossRatio > FEEDBACK_LOSS_HIGH ? PACKETS_PER_ACK_LOSSY : PACKETS_PER_ACK;
   }
 
+  /** Grows what is not yet as large as it may become. Everything stays where it is: no number has wrapped so far. */
+  #makeRoom(packetNumber: number): void {
+    while (packetNumber >= this.#seenBits && this.#seenBits < DUPLICATE_WINDOW) {
+      this.#seenBits *= 2;
+      const seen = new Uint32Array(this.#seenBits / 32);
+      seen.set(this.#seen);
+      this.#seen = seen;
+    }
+    while (packetNumber >= this.#times.length && this.#times.length < TIMES_KEPT) {
+      const times = new Float64Array(2 * this.#times.length);
+      times.set(this.#times);
+      this.#times = times;
+    }
+  }
+
   /** Frees the bits of the numbers from `from` up to and including `to`, which the window moves on to. */
   #clearSeen(from: number, to: number): void {
     if (to - from >= DUPLICATE_WINDOW) {
@@ -107,7 +128,7 @@ export class ReceivedPackets implements TokenOwner {
       return;
     }
     for (let n = from; n <= to; ) {
-      const bit = n % DUPLICATE_WINDOW;
+      const bit = n % this.#seenBits;
       if ((bit & 31) === 0 && to - n >= 31) {
         this.#seen[bit >>> 5] = 0;
         n += 32;

@@ -13,8 +13,9 @@ export const SENT_PACKETS_MAX: number = 2 ** 18;
 export const TOKENS_MAX: number = 2 ** 20;
 /** More tokens than one packet of 1452 bytes can hold frames (the smallest with a token takes 3 bytes). */
 const TOKENS_PER_PACKET_MAX = 1024;
-const PACKETS_AT_START = 128;
-const TOKENS_AT_START = 256;
+/** An idle connection has next to nothing in flight: the rings grow with what is. */
+const PACKETS_AT_START = 16;
+const TOKENS_AT_START = 32;
 
 /** What has become of a packet number. */
 export const PacketState = {
@@ -77,6 +78,8 @@ export class SentPackets implements PacketRecord {
   #bs: Float64Array = new Float64Array(TOKENS_AT_START);
   #cs: Float64Array = new Float64Array(TOKENS_AT_START);
   #tokenNext = 0;
+  /** The ring is full when `#tokenNext` gets here. */
+  #tokenEnd = TOKENS_AT_START;
   #isOpen = false;
 
   /** How many packet numbers are remembered. */
@@ -98,7 +101,7 @@ export class SentPackets implements PacketRecord {
   begin(): number {
     assert(!this.#isOpen, 'a packet is begun while another is open');
     if (this.span > this.mask) this.#growPackets();
-    while (this.#tokensHeld() + TOKENS_PER_PACKET_MAX > this.#tokenMask + 1) this.#growTokens();
+    this.#tokenEnd = this.#tokenNext - this.#tokensHeld() + this.#tokenMask + 1;
     this.#tokenStarts[this.next & this.mask] = this.#tokenNext;
     this.#isOpen = true;
     return this.next;
@@ -106,6 +109,7 @@ export class SentPackets implements PacketRecord {
 
   note(kind: TokenKind, a: number, b: number, c: number): void {
     assert(this.#isOpen, 'a token is noted outside a packet');
+    if (this.#tokenNext === this.#tokenEnd) this.#growTokens();
     const at = this.#tokenNext & this.#tokenMask;
     this.#kinds[at] = kind;
     this.#as[at] = a;
@@ -247,7 +251,7 @@ export class SentPackets implements PacketRecord {
     const size = (this.#tokenMask + 1) * 2;
     const from = this.#tokenMask;
     const to = size - 1;
-    const oldest = this.#tokenNext - this.#tokensHeld();
+    const oldest = this.#tokenEnd - this.#tokenMask - 1;
     const kinds = new Uint8Array(size);
     const as = new Float64Array(size);
     const bs = new Float64Array(size);
@@ -263,5 +267,6 @@ export class SentPackets implements PacketRecord {
     this.#bs = bs;
     this.#cs = cs;
     this.#tokenMask = to;
+    this.#tokenEnd = oldest + size;
   }
 }

@@ -76,10 +76,10 @@ const SCHED_RR = 2;
 const SCHED_RESET_ON_FORK = 0x40000000;
 const PR_SET_TIMERSLACK = 29;
 
-function setPriority(thread: number, priority: number): boolean {
+function setPriority(thread: number, priority: number, policy: number): boolean {
   const parameters = Buffer.alloc(4);
   parameters.writeInt32LE(priority);
-  return requireLibC().sched_setscheduler(thread, SCHED_RR | SCHED_RESET_ON_FORK, parameters) === 0;
+  return requireLibC().sched_setscheduler(thread, policy, parameters) === 0;
 }
 
 /**
@@ -91,13 +91,16 @@ function setPriority(thread: number, priority: number): boolean {
  */
 export function askForPunctuality(priority: number): boolean {
   requireLibC().prctl(PR_SET_TIMERSLACK, 1);
-  return setPriority(0, priority);
+  return setPriority(0, priority, SCHED_RR | SCHED_RESET_ON_FORK);
 }
 
-/** The same for every thread of a program that runs; its start-up is over by then, and disturbs nobody. */
+/**
+ * The same for every thread of a program that runs, and for those that it starts later (libsrt begins some with the first
+ * packet); its start-up is over by then, and disturbs nobody.
+ */
 export function makePunctual(pid: number, priority: number): void {
   try {
-    for (const thread of readdirSync(`/proc/${pid}/task`)) setPriority(Number(thread), priority);
+    for (const thread of readdirSync(`/proc/${pid}/task`)) setPriority(Number(thread), priority, SCHED_RR);
   } catch {
     // It has ended.
   }

@@ -8,7 +8,7 @@ import { markdownTable } from '../loss/tables.ts';
 import { renderChart } from '../report/chart.ts';
 import { PALETTE } from '../report/page.ts';
 import type { ReportFile } from '../report/section.ts';
-import { headlineCharts } from './report.ts';
+import { onTimeCharts, wireCharts } from './report.ts';
 import { type Finished, toJson } from './store.ts';
 import { onTimeShare, wireRatio } from './verdict.ts';
 
@@ -17,23 +17,37 @@ const PICTURE = 'bench/results/kernel.svg';
 const BEGIN = '<!-- bench:kernel -->';
 const END = '<!-- /bench:kernel -->';
 const PICTURE_RTT_MS = 60;
-const PICTURE_PX = 760;
+/** Of each of the two charts. */
+const PICTURE_PX = { width: 480, height: 300 } as const;
 
 function path(name: string): string {
   return fileURLToPath(new URL(name, ROOT));
 }
 
-/** The chart of the README as a file of its own, which follows the reader's choice of light or dark. */
+function pictureCells(cells: readonly Finished[]): Finished[] {
+  return cells.filter(({ cell }) => cell.set === 'video' && cell.facets.rttMs === PICTURE_RTT_MS);
+}
+
+/**
+ * The picture of the README as a file of its own, which follows the reader's choice of light or dark: what was on time,
+ * and what it cost, side by side.
+ */
 export function picture(cells: readonly Finished[]): string {
-  const [chart] = headlineCharts(cells.filter(({ cell }) => cell.facets.rttMs === PICTURE_RTT_MS));
-  if (chart === undefined) throw new RangeError('a picture needs the video cells');
+  const own = pictureCells(cells);
+  const charts = [...onTimeCharts(own), ...wireCharts(own)];
+  if (charts.length === 0) throw new RangeError('a picture needs the video cells');
+  const { width, height } = PICTURE_PX;
+  const drawn = charts.map((chart, i) =>
+    renderChart(chart, width).replace(/^<svg/, `<svg x="${i * width}" width="${width}" height="${height}"`),
+  );
+  const box = `0 0 ${charts.length * width} ${height}`;
   const style = `<style>${PALETTE} svg { background: var(--paper); }</style>`;
-  return renderChart(chart, PICTURE_PX).replace(/>/, `>${style}`);
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${box}">${style}${drawn.join('')}</svg>\n`;
 }
 
 /** The README's section. */
 export function readmeSection(cells: readonly Finished[], facts: ReportFile['facts']): string {
-  const own = cells.filter(({ cell }) => cell.set === 'video' && cell.facets.rttMs === PICTURE_RTT_MS);
+  const own = pictureCells(cells);
   const names = [...new Set(own.map(({ cell }) => cell.spec.transport))];
   const losses = [...new Set(own.map(({ cell }) => cell.facets.loss))];
   const rows = losses.map((loss) => [
@@ -47,15 +61,15 @@ export function readmeSection(cells: readonly Finished[], facts: ReportFile['fac
   return [
     '## Beside the TCP of a real kernel',
     '',
-    `![Frames on time by loss: millrace and others over the same emulated path](${PICTURE})`,
+    `![Frames on time and bytes on the wire by loss: millrace and others over the same emulated path](${PICTURE})`,
     '',
     `4 Mbit/s video over 20 Mbit/s, RTT ${PICTURE_RTT_MS} ms, loss each way, through real sockets: frames on time (propagation +`,
     'serialisation + 120 ms), and bytes on the wire per byte of media.',
     '',
     markdownTable(['loss', ...names], rows),
     '',
-    `${facts.machine}, ${facts.node}; \`${facts.command}\`. What the names mean, all other figures and how to measure them`,
-    'again: [docs/benchmarks.md](docs/benchmarks.md#against-the-kernel), `bench/results/kernel.json`.',
+    `${facts.machine}, ${facts.node}. ${facts.measured}. What the names mean, all other figures and how to measure them again:`,
+    '[docs/benchmarks.md](docs/benchmarks.md#against-the-kernel), `bench/results/kernel.json`.',
   ].join('\n');
 }
 

@@ -2,26 +2,28 @@
  * Finished cells as sections of a report page: what the transports did on the same path, the kernel's TCP among them. In:
  * results. Out: sections for bench/report.
  */
-import type { Block, Chart, Section, Series, Tone } from '../report/section.ts';
+import type { Block, Chart, Section, Series } from '../report/section.ts';
 import { ADAPTERS } from './adapters/all.ts';
 import { type Comparison, modelRows } from './model.ts';
 import type { Finished } from './store.ts';
 import { bulkRows, framesRows, type Rows } from './tables.ts';
 import { type KernelVerdict, onTimeShare, wireRatio } from './verdict.ts';
 
-/** One colour for each transport in all charts. */
-const TONES: Readonly<Record<string, Tone>> = {
-  millrace: 'accent',
-  'tcp-cubic': 'warm',
-  'tcp-cubic-skip': 'warm2',
-  'tcp-bbr': 'cool',
-  'tcp-bbr-skip': 'accent3',
-  srt: 'accent2',
-  kcptun: 'warm3',
-  udp: 'grey',
+/** One look for each transport in all charts; variants of one are dashed. */
+const LOOKS: Readonly<Record<string, Pick<Series, 'tone' | 'style'>>> = {
+  millrace: { tone: 'accent' },
+  'tcp-cubic': { tone: 'warm' },
+  'tcp-cubic-skip': { tone: 'warm', style: 'dashed' },
+  'tcp-bbr': { tone: 'cool' },
+  'tcp-bbr-skip': { tone: 'cool', style: 'dashed' },
+  udp: { tone: 'grey' },
+  srt: { tone: 'accent2' },
+  'srt-4rtt': { tone: 'accent2', style: 'dashed' },
+  kcptun: { tone: 'warm3' },
+  quic: { tone: 'accent3' },
 };
 /** What the headline shows: the rest is in the tables. */
-const HEADLINE: readonly string[] = ['millrace', 'tcp-cubic', 'tcp-bbr', 'srt', 'kcptun'];
+const HEADLINE: readonly string[] = ['millrace', 'tcp-cubic', 'tcp-bbr', 'srt', 'kcptun', 'quic'];
 /** Networks whose distributions of latency are shown. */
 const CURVES: readonly string[] = ['20-2%', '60-2%', '150-5%'];
 
@@ -59,7 +61,7 @@ function byLoss(
       y: { name: yName, ...range },
       series: ofTransports(own, HEADLINE, (of, name) => ({
         name,
-        ...(TONES[name] === undefined ? {} : { tone: TONES[name] }),
+        ...LOOKS[name],
         points: losses.map((loss, i): readonly [number, number | null] => {
           const found = of.find(({ cell }) => cell.facets.loss === loss);
           return [i, found === undefined ? null : figure(found)];
@@ -83,7 +85,7 @@ function curves(cells: readonly Finished[]): Chart[] {
           const points = one?.result.sources[0]?.steady.latencyCurveMs ?? [];
           return {
             name,
-            ...(TONES[name] === undefined ? {} : { tone: TONES[name] }),
+            ...LOOKS[name],
             points: points.flatMap((ms, i): [number, number][] => (ms > 0 && ms < 1e5 ? [[ms, i]] : [])),
           };
         }),
@@ -100,8 +102,8 @@ function bulkChart(cells: readonly Finished[]): Chart {
     y: { name: 'Mbit/s', min: 0, max: 50 },
     series: ofTransports(cells, HEADLINE, (own, name) => ({
       name,
+      ...LOOKS[name],
       style: 'bar',
-      ...(TONES[name] === undefined ? {} : { tone: TONES[name] }),
       points: losses.map((loss, i): readonly [number, number | null] => {
         const found = own.find(({ cell }) => cell.facets.loss === loss);
         return [i, found === undefined ? null : found.result.goodputBps / 1e6];
@@ -115,10 +117,14 @@ function table({ head, rows }: Rows, foldedUnder?: string): Block {
 }
 
 /** One chart per RTT: the share of frames on time by loss. */
-export function headlineCharts(cells: readonly Finished[]): Chart[] {
+export function onTimeCharts(cells: readonly Finished[]): Chart[] {
   const perCent = (finished: Finished): number => 100 * onTimeShare(finished);
-  const video = cells.filter(({ cell }) => cell.set === 'video');
-  return byLoss(video, 'On time', 'frames on time, %', perCent, { min: 0, max: 100 });
+  return byLoss(cells, 'On time', 'frames on time, %', perCent, { min: 0, max: 100 });
+}
+
+/** One chart per RTT: what was on the wire by loss. */
+export function wireCharts(cells: readonly Finished[]): Chart[] {
+  return byLoss(cells, 'Wire ratio', 'IP bytes / media bytes', wireRatio, { min: 0 });
 }
 
 function videoSection(cells: readonly Finished[]): Section {
@@ -135,12 +141,12 @@ function videoSection(cells: readonly Finished[]): Section {
       {
         kind: 'charts',
         columns: 3,
-        charts: headlineCharts(cells),
+        charts: onTimeCharts(cells),
       },
       {
         kind: 'charts',
         columns: 3,
-        charts: byLoss(cells, 'Wire ratio', 'IP bytes / media bytes', wireRatio, { min: 0 }),
+        charts: wireCharts(cells),
         caption: 'Below 1: the transport did not carry what it was given.',
       },
       {

@@ -9,11 +9,11 @@
  * Ends with 1 for a bad answer, with 2 where the bench cannot run.
  */
 import { writeFileSync } from 'node:fs';
-import { loadavg } from 'node:os';
+import { availableParallelism, loadavg } from 'node:os';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { markdownTable } from '../loss/tables.ts';
-import { gatherFacts } from '../report/facts.ts';
+import { gatherFacts, ownVersion } from '../report/facts.ts';
 import { ADAPTERS } from './adapters/all.ts';
 import { checkTiming, TIMING_ERROR_P99_US_MAX, timingReport } from './emulator/check-timing.ts';
 import { emulatorObstacle } from './emulator/emulator.ts';
@@ -24,7 +24,7 @@ import { Running } from './programs.ts';
 import { publish } from './publish.ts';
 import { kernelSections } from './report.ts';
 import { estimateMs, runCells } from './schedule.ts';
-import { type Finished, Store, toJson } from './store.ts';
+import { type Finished, type Made, Store, toJson } from './store.ts';
 import { resultTables, verdictTable } from './tables.ts';
 import { comparisons, verdictsOf } from './verdict.ts';
 
@@ -79,22 +79,36 @@ function presentCells(cells: readonly KernelCellPlan[]): KernelCellPlan[] {
 /** Runs what is chosen, less what is there already. */
 async function measure(
   cells: readonly KernelCellPlan[],
+  made: Made,
 ): Promise<{ finished: Finished[]; faults: string[] }> {
   const store = new Store(values.folder);
   const stored = values.resume ? cells.flatMap((cell) => store.load(cell) ?? []) : [];
   const missing = cells.filter((cell) => !stored.some((one) => one.cell.id === cell.id));
-  const jobs = Math.max(1, Number(values.jobs));
-  const minutes = Math.ceil(estimateMs(missing, jobs) / 60_000);
+  const minutes = Math.ceil(estimateMs(missing, made.jobs) / 60_000);
   console.error(
-    `${missing.length} cells, ${jobs} at a time: about ${minutes} min; ${stored.length} are there already`,
+    `${missing.length} cells, ${made.jobs} at a time: about ${minutes} min; ${stored.length} are there already`,
   );
-  const { finished, failed } = await runCells(missing, jobs, (one) => store.save(one));
+  const { finished, failed } = await runCells(missing, made, (one) => store.save(one));
   const order = new Map(cells.map(({ id }, i) => [id, i]));
   const all = [...stored, ...finished].sort(
     (a, b) => (order.get(a.cell.id) as number) - (order.get(b.cell.id) as number),
   );
   const faults = all.flatMap(({ cell, result }) => result.faults.map((fault) => `${cell.id}: ${fault}`));
   return { finished: all, faults: [...faults, ...failed.map(({ cell, error }) => `${cell.id}: ${error}`)] };
+}
+
+/** Which cells come from which run: one clause for each. */
+function howMade(cells: readonly Finished[]): string {
+  const load = Math.max(0, ...cells.map(({ result }) => result.load));
+  const isBusy = load > availableParallelism();
+  const runs = new Map<string, Set<string>>();
+  for (const { cell, made } of cells) {
+    const how = `${made.version}, ${made.jobs} cells at a time, at ${made.priority} priority`;
+    runs.set(how, (runs.get(how) ?? new Set()).add(cell.spec.transport));
+  }
+  const parts = [...runs].map(([how, transports]) => `${[...transports].join(', ')}: ${how}`);
+  const beside = isBusy ? `; the machine did other work meanwhile (load up to ${load.toFixed(1)})` : '';
+  return `${parts.join('; ')}${beside}`;
 }
 
 async function main(): Promise<number> {
@@ -118,7 +132,12 @@ async function main(): Promise<number> {
   const isPunctual = !values['normal-priority'] && askForPunctuality(PRIORITY);
   if (isPunctual) Running.priority = PRIORITY;
   const loadBefore = (loadavg()[0] ?? 0).toFixed(1);
-  const { finished, faults } = await measure(presentCells(cells));
+  const made: Made = {
+    version: ownVersion(),
+    jobs: Math.max(1, Number(values.jobs)),
+    priority: isPunctual ? 'real-time' : 'normal',
+  };
+  const { finished, faults } = await measure(presentCells(cells), made);
   const tables = resultTables(finished);
   const verdicts = [...finished.flatMap(verdictsOf), ...comparisons(finished)];
   const model = values.model ? compareModel(finished) : [];
@@ -132,7 +151,7 @@ async function main(): Promise<number> {
     const facts = gatherFacts('bench:kernel', {
       seeds: [...new Set(finished.map(({ cell }) => cell.spec.seed))].join(', '),
       load: `${loadBefore} before the run`,
-      priority: isPunctual ? 'real-time, bench and transports' : 'normal',
+      measured: howMade(finished),
     });
     const title = 'millrace beside the TCP of this kernel';
     const sections = kernelSections(finished, model, verdicts);

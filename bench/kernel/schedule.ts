@@ -1,15 +1,17 @@
 /**
- * Runs cells, several at a time, and says how far it is. In: cells, how many at once. Out: results as they finish. Cells
- * that need the machine for themselves come last, one by one.
+ * Runs cells, several at a time, and says how far it is. In: cells, how many at once. Out: results as they finish. Bulk
+ * cells, which ask more of the machine, come last, fewer at a time.
  */
 import process from 'node:process';
 import { adapterOf } from './adapters/all.ts';
 import { runKernelCell } from './cell.ts';
 import type { KernelCellPlan } from './matrix.ts';
-import type { Finished } from './store.ts';
+import type { Finished, Made } from './store.ts';
 
 /** Starting the programs, and waiting for what is still on its way. */
 const OVERHEAD_MS = 6_000;
+/** What a bulk cell asks of the machine, in cells that carry frames. */
+const BULK_WEIGHT = 3;
 
 function costMs({ spec }: KernelCellPlan): number {
   return spec.durationMs + OVERHEAD_MS;
@@ -21,7 +23,12 @@ export function estimateMs(cells: readonly KernelCellPlan[], jobs: number): numb
     cells
       .filter(({ spec }) => (spec.isBulk ?? false) === isBulk)
       .reduce((total, cell) => total + costMs(cell), 0);
-  return sum(false) / jobs + sum(true);
+  return sum(false) / jobs + sum(true) / bulkJobs(jobs);
+}
+
+/** How many bulk cells run at a time where so many others would. */
+function bulkJobs(jobs: number): number {
+  return Math.max(1, Math.floor(jobs / BULK_WEIGHT));
 }
 
 function minutes(ms: number): string {
@@ -57,13 +64,15 @@ export interface Failed {
 
 /**
  * Runs all cells.
+ * @param made What is noted with each result.
  * @param onFinished Called with each result at once: what is stored is not lost when the run is interrupted.
  */
 export async function runCells(
   cells: readonly KernelCellPlan[],
-  jobs: number,
+  made: Made,
   onFinished: (finished: Finished) => void,
 ): Promise<{ readonly finished: Finished[]; readonly failed: Failed[] }> {
+  const { jobs } = made;
   const waiting = cells.toSorted(
     (a, b) => Number(a.spec.isBulk ?? false) - Number(b.spec.isBulk ?? false) || costMs(b) - costMs(a),
   );
@@ -75,8 +84,9 @@ export async function runCells(
     running.add(cell);
     try {
       const result = await runKernelCell(cell.spec, adapterOf(cell.spec.transport));
-      finished.push({ cell, result });
-      onFinished({ cell, result });
+      const one: Finished = { cell, result, made };
+      finished.push(one);
+      onFinished(one);
     } catch (error) {
       failed.push({ cell, error: (error as Error).message });
     }
@@ -92,6 +102,6 @@ export async function runCells(
     }
   };
   await Promise.all(Array.from({ length: jobs }, () => work(false)));
-  await work(true);
+  await Promise.all(Array.from({ length: bulkJobs(jobs) }, () => work(true)));
   return { finished, failed };
 }

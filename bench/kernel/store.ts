@@ -7,10 +7,20 @@ import { join } from 'node:path';
 import type { KernelResult } from './cell.ts';
 import type { KernelCellPlan } from './matrix.ts';
 
+/** How a cell was made: cells of several runs may stand in one table. */
+export interface Made {
+  /** Version and commit. */
+  readonly version: string;
+  /** Cells that ran at the same time, this one included. */
+  readonly jobs: number;
+  readonly priority: 'real-time' | 'normal';
+}
+
 /** A cell that has run. */
 export interface Finished {
   readonly cell: KernelCellPlan;
   readonly result: KernelResult;
+  readonly made: Made;
 }
 
 /** JSON has no Infinity. */
@@ -58,6 +68,6 @@ export class Store {
     if (!existsSync(path)) return undefined;
     const stored = fromJson(readFileSync(path, 'utf8')) as Finished;
     const isSame = toJson(stored.cell.spec) === toJson(cell.spec);
-    return isSame && stored.result.faults.length === 0 ? { cell, result: stored.result } : undefined;
+    return isSame && stored.result.faults.length === 0 ? { ...stored, cell } : undefined;
   }
 }

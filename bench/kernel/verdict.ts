@@ -1,4 +1,6 @@
 /** What must hold of a cell against what it did. In: finished cells. Out: one line per limit, and the figures they rest on. */
+import { DECODABLE_WITHIN_MS } from '../../src/lab/measure.ts';
+import { milliseconds, percent } from '../loss/format.ts';
 import type { KernelLimits } from './matrix.ts';
 import type { Finished } from './store.ts';
 
@@ -26,6 +28,16 @@ export function limitMs({ cell, result }: Finished): { readonly p50: number; rea
 export function onTimeShare({ result }: Finished): number {
   const steady = result.sources[0]?.steady;
   return steady === undefined || steady.frames === 0 ? 0 : steady.onTime / steady.frames;
+}
+
+/** Frames within so many milliseconds of capture that a comparison goes by. */
+const DECODABLE_MS = 200;
+
+/** Share of the first source's frames after start-up that a decoder could show within 200 ms. */
+export function decodableShare({ result }: Finished): number {
+  const steady = result.sources[0]?.steady;
+  if (steady === undefined || steady.frames === 0) return 0;
+  return (steady.decodable[DECODABLE_WITHIN_MS.indexOf(DECODABLE_MS)] ?? 0) / steady.frames;
 }
 
 /** IP bytes of the media direction per byte of media. */
@@ -64,7 +76,10 @@ export function verdictsOf(finished: Finished): KernelVerdict[] {
 /** A difference of less than two frames in some hundred is none. */
 const QUICK_SHARE_MARGIN = 0.005;
 
-/** On every network: millrace on time at least as often as each TCP beside it. */
+/**
+ * On every network: millrace on time at least as often as each TCP beside it. Where the network changes, more frames that
+ * can be shown in time too, with a lower p99.
+ */
 export function comparisons(cells: readonly Finished[]): KernelVerdict[] {
   const verdicts: KernelVerdict[] = [];
   for (const own of cells) {
@@ -72,14 +87,39 @@ export function comparisons(cells: readonly Finished[]): KernelVerdict[] {
     for (const other of cells) {
       const isRival = other.cell.spec.transport.startsWith('tcp-') && !other.cell.spec.isBulk;
       if (!isRival || other.cell.set !== own.cell.set || other.cell.network !== own.cell.network) continue;
+      if (own.cell.set === 'dynamic') verdicts.push(...changeVerdicts(own, other));
       const [mine, theirs] = [onTimeShare(own), onTimeShare(other)];
       verdicts.push({
         id: own.cell.id,
-        asked: `on time as often as ${other.cell.spec.transport} (${(100 * theirs).toFixed(2)} %)`,
-        measured: `${(100 * mine).toFixed(2)} %`,
+        asked: `on time as often as ${other.cell.spec.transport} (${percent(theirs)})`,
+        measured: percent(mine),
         isMet: mine >= theirs - QUICK_SHARE_MARGIN,
       });
     }
   }
   return verdicts;
+}
+
+function p99Ms({ result }: Finished): number {
+  return result.sources[0]?.steady.latency.p99Ms ?? Number.POSITIVE_INFINITY;
+}
+
+/** Where the network changes. */
+function changeVerdicts(own: Finished, other: Finished): KernelVerdict[] {
+  const { transport } = other.cell.spec;
+  const decodable = `decodable within ${DECODABLE_MS} ms`;
+  return [
+    {
+      id: own.cell.id,
+      asked: `${decodable} more often than ${transport} (${percent(decodableShare(other))})`,
+      measured: percent(decodableShare(own)),
+      isMet: decodableShare(own) > decodableShare(other),
+    },
+    {
+      id: own.cell.id,
+      asked: `p99 below that of ${transport} (${milliseconds(p99Ms(other))} ms)`,
+      measured: `${milliseconds(p99Ms(own))} ms`,
+      isMet: p99Ms(own) < p99Ms(other),
+    },
+  ];
 }

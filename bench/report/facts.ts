@@ -11,11 +11,16 @@ export function gatherFacts(script: string, more: Facts = {}): Facts {
   return {
     ...more,
     command: `npm run ${script}${given === '' ? '' : ` -- ${given}`}`,
-    version: `millrace ${packageVersion()}${commit()}`,
+    version: ownVersion(),
     node: `${process.version} ${process.platform} ${process.arch}`,
     machine: `${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores, ${type()} ${release()}`,
     date: new Date().toISOString().slice(0, 16).replace('T', ' '),
   };
+}
+
+/** This package's version and commit. */
+export function ownVersion(): string {
+  return `millrace ${packageVersion()}${commit()}`;
 }
 
 function packageVersion(): string {

@@ -169,6 +169,7 @@ function finished(cell: KernelCellPlan, late: number, wireBytes = 110_000): Fini
       load: 0,
       faults: [],
     },
+    made: { version: 'millrace 1.0.0 (abcdef)', jobs: 2, priority: 'normal' },
   };
 }
 
@@ -251,7 +252,7 @@ describe('the report', () => {
     const svg = picture(cells);
     expect(svg).toMatch(/^<svg[^>]*><style>:root \{ --paper/);
     for (const [, name] of svg.matchAll(/var\(--(\w+)\)/g)) expect(svg).toContain(`--${name}:`);
-    expect(readmeSection(cells, { machine: 'a machine' })).toContain(
+    expect(readmeSection(cells, { machine: 'a machine', node: 'v20', measured: 'all: on a day' })).toContain(
       '| 5%   | 99.0 % at 1.10 | 99.0 % at 1.10 |',
     );
   });

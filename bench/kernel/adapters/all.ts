@@ -4,6 +4,7 @@ import { kcptun } from './kcptun.ts';
 import { kernelTcp } from './kernel-tcp.ts';
 import { millrace } from './millrace.ts';
 import { plainUdp } from './plain-udp.ts';
+import { quic } from './quic.ts';
 import { SRT } from './srt.ts';
 
 /** TCP variants that millrace is held against. */
@@ -18,6 +19,7 @@ export const ADAPTERS: readonly Adapter[] = [
   plainUdp,
   ...SRT,
   kcptun,
+  quic,
 ];
 
 /** The adapter of that name. Throws a `RangeError` for a name that has none. */

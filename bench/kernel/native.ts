@@ -4,7 +4,6 @@
  */
 import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { setPriority as setProcessPriority } from 'node:os';
 
 /** The calls of the C library, each with C's arguments; buffers are passed as pointers. */
 export interface LibC {
@@ -104,17 +103,6 @@ export function makePunctual(pid: number, priority: number): void {
     for (const thread of readdirSync(`/proc/${pid}/task`)) setPriority(Number(thread), priority, SCHED_RR);
   } catch {
     // It has ended.
-  }
-}
-
-const NICENESS = -10;
-
-/** Lets a program that has just been spawned start soon on a busy machine, at no cost to what has real-time priority. */
-export function hasten(pid: number | undefined): void {
-  try {
-    if (pid !== undefined) setProcessPriority(pid, NICENESS);
-  } catch {
-    // Without the right to it, or it has ended: it starts as fast as it may.
   }
 }
 

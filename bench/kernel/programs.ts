@@ -8,7 +8,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Plan, Program } from './adapters/adapter.ts';
 import type { Emulator } from './emulator/emulator.ts';
 import type { Side } from './emulator/messages.ts';
-import { hasten, makePunctual } from './native.ts';
+import { makePunctual } from './native.ts';
 
 /** A loaded machine may take long to start Node; a hundred round trips lie in it as well. */
 const READY_MS_MAX = 30_000;
@@ -52,7 +52,6 @@ export class Running {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
     });
-    if (Running.priority > 0) hasten(this.child.pid);
     this.child.stdin?.on('error', () => {});
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#onStderr(text));
     this.child.on('error', (error) => this.#onEnd(error.message));

@@ -26,7 +26,7 @@ import {
   type ScenarioStep,
   symmetric,
 } from '../../../src/sim.ts';
-import { hasten, loadLibC } from '../native.ts';
+import { loadLibC } from '../native.ts';
 import type { EmulatorStatistics, EmulatorTask, Reply, Request, Side } from './messages.ts';
 
 const PROCESS = fileURLToPath(new URL('./process.ts', import.meta.url));
@@ -94,7 +94,6 @@ class EmulatorProcess implements Emulator {
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     this.#child = child;
-    hasten(child.pid);
     child.stdin.on('error', () => {});
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-4_000);

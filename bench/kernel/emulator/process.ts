@@ -20,8 +20,8 @@ import { createTunNamespace, membersOf, type TunNamespace } from './tun.ts';
 
 const POLLIN = 1;
 const POLL_BYTES = 8;
-/** Above the programs that use the path: a network waits for nobody. */
-const PRIORITY = 2;
+/** Above the programs that use the path, and those who watch them: a network waits for nobody. */
+const PRIORITY = 3;
 /** Larger than any packet the devices let through. */
 const SLAB_BYTES = 2_048;
 const REQUEST_BYTES_MAX = 1 << 20;

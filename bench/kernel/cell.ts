@@ -130,6 +130,7 @@ class KernelCell {
   async run(): Promise<KernelResult> {
     const programs = await Programs.start(this.#emulator, this.#plan, (program) => {
       program.onLine = (line) => this.#onLine(line);
+      program.onNews = (line) => this.#frames.onNews(line);
     });
     try {
       return await this.#carry(programs);
@@ -141,7 +142,7 @@ class KernelCell {
 
   #onLine(line: string): void {
     if (line.startsWith('ERROR ') || line.startsWith('millrace: ')) this.#faults.push(line);
-    else this.#frames.onLine(this.#plan.saysTarget || !line.startsWith('{') ? line : '');
+    else this.#frames.onLine(line);
   }
 
   async #carry(programs: Programs): Promise<KernelResult> {

@@ -10,14 +10,20 @@ import { followedBytes, type Source } from '../../src/lab/workload.ts';
 import { monotonicUs } from './emulator/real-time.ts';
 import { makeFrame, readFrame } from './frame-bytes.ts';
 
+/** What fits one source now. */
+interface Asked {
+  readonly bitsPerSecond: number;
+  readonly maxFrameBytes: number;
+}
+
 /** Frames of all sources of a run, as they are offered and as they arrive. */
 export class FrameRun {
   readonly sources: readonly Source[];
   readonly logs: readonly FrameLog[];
   /** Output that is no frame of this run: framing out of step, or damaged. */
   damaged = 0;
-  /** What the transport asks an encoder for, bits per second; 0 while it asks for nothing. */
-  targetBps = 0;
+  /** What the transport asks the encoder of each source for; nothing while it asks for nothing. */
+  readonly asked: (Asked | undefined)[] = [];
   readonly #framing: 'u32' | 'record';
 
   constructor(sources: readonly Source[], framing: 'u32' | 'record') {
@@ -49,7 +55,8 @@ export class FrameRun {
 
   #offer(input: Writable, sourceIndex: number, index: number): void {
     const source = this.sources[sourceIndex] as Source;
-    const sizeBytes = followedBytes(source, index, this.targetBps || source.bitrateBps);
+    const { bitsPerSecond = source.bitrateBps, maxFrameBytes } = this.asked[sourceIndex] ?? {};
+    const sizeBytes = followedBytes(source, index, bitsPerSecond, maxFrameBytes);
     const isKeyFrame = source.isKeyFrame(index);
     const now = monotonicUs();
     this.logs[sourceIndex]?.offer(sizeBytes, isKeyFrame, now);
@@ -80,16 +87,18 @@ export class FrameRun {
     else log.deliver(frame.index, undefined, nowUs);
   }
 
-  /** Takes what a sender says on stderr: frames it skipped, the rate it asks for. */
+  /** Takes what a sender says on stderr: frames it skipped. */
   onLine(line: string): void {
     const skipped = line.match(/^SKIPPED (\d+) (\d+)$/);
-    if (skipped !== null) {
-      const frame = this.logs[Number(skipped[1])]?.frames[Number(skipped[2])];
-      if (frame !== undefined) frame.isSkipped = true;
-    } else if (line.startsWith('{')) {
-      const { targetBps } = JSON.parse(line) as { targetBps?: number };
-      this.targetBps = targetBps ?? 0;
-    }
+    if (skipped === null) return;
+    const frame = this.logs[Number(skipped[1])]?.frames[Number(skipped[2])];
+    if (frame !== undefined) frame.isSkipped = true;
+  }
+
+  /** Takes what a sender tells an encoder: rate and largest frame of one track. */
+  onNews(line: string): void {
+    const { track, ...asked } = JSON.parse(line) as Asked & { readonly track: string };
+    this.asked[Number(track)] = asked;
   }
 }
 

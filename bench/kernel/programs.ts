@@ -4,7 +4,8 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import type { Readable, Writable } from 'node:stream';
+import { createInterface } from 'node:readline';
+import { Readable, type Writable } from 'node:stream';
 import type { Plan, Program } from './adapters/adapter.ts';
 import type { Emulator } from './emulator/emulator.ts';
 import type { Side } from './emulator/messages.ts';
@@ -12,6 +13,7 @@ import { makePunctual } from './native.ts';
 
 /** A loaded machine may take long to start Node; a hundred round trips lie in it as well. */
 const READY_MS_MAX = 30_000;
+const ENCODER_FD = 3;
 const STDERR_CHARACTERS_MAX = 100_000;
 /** USER_HZ, which Linux has had at this value for all programs since 2.6. */
 const TICKS_PER_SECOND = 100;
@@ -39,6 +41,8 @@ export class Running {
   readonly child: ChildProcess;
   /** Called for every line on stderr. */
   onLine: (line: string) => void = () => {};
+  /** Called for every line to an encoder. */
+  onNews: (line: string) => void = () => {};
   /** How it ended, undefined while it runs. */
   ending: string | undefined;
   #stderr = '';
@@ -46,14 +50,16 @@ export class Running {
   #check: () => void = () => {};
 
   constructor(emulator: Emulator, program: Program) {
-    const { side, command, parameters, env = {} } = program;
+    const { side, command, parameters, env = {}, tellsEncoder = false } = program;
     this.program = program;
     this.child = emulator.spawn(side, command, parameters, {
-      stdio: ['pipe', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe', ...(tellsEncoder ? (['pipe'] as const) : [])],
       env: { ...process.env, ...env },
     });
     this.child.stdin?.on('error', () => {});
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#onStderr(text));
+    const news = this.child.stdio[ENCODER_FD];
+    if (news instanceof Readable) createInterface(news).on('line', (line) => this.onNews(line));
     this.child.on('error', (error) => this.#onEnd(error.message));
     this.child.on('exit', (code, signal) => this.#onEnd(signal ?? `exit code ${code}`));
   }

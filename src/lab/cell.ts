@@ -225,7 +225,9 @@ class CellRunner implements RunningCell {
 
   #send(sourceIndex: number, source: Source, index: number): void {
     const target = this.transport.targetBps(sourceIndex) ?? source.bitrateBps;
-    const sizeBytes = this.#hooks.frameBytes?.(this, source, index) ?? followedBytes(source, index, target);
+    const maxBytes = this.transport.maxFrameBytes(sourceIndex) ?? Number.POSITIVE_INFINITY;
+    const sizeBytes =
+      this.#hooks.frameBytes?.(this, source, index) ?? followedBytes(source, index, target, maxBytes);
     const log = this.logs[sourceIndex] as FrameLog;
     this.transport.send(sourceIndex, log.offer(sizeBytes, source.isKeyFrame(index), this.sim.now));
   }

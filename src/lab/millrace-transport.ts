@@ -100,6 +100,11 @@ export class MillraceTransport implements Transport {
     return track === undefined ? undefined : this.client.connection.targetOf(track);
   }
 
+  maxFrameBytes(source: number): number | undefined {
+    const track = this.tracks[source];
+    return track === undefined ? undefined : this.client.connection.maxFrameBytesOf(track);
+  }
+
   report(): TransportReport {
     const faults: string[] = [];
     const sent = this.client.connection.tracks.sendTotals();

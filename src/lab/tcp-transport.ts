@@ -81,6 +81,10 @@ export class TcpTransport implements Transport {
     return undefined;
   }
 
+  maxFrameBytes(): undefined {
+    return undefined;
+  }
+
   report(): TransportReport {
     const faults: string[] = [];
     const { statistics, sender } = this.flow;

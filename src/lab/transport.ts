@@ -19,6 +19,8 @@ export interface Transport {
   send(source: number, frame: LabFrame): void;
   /** What the transport would have this source produce, bits per second; undefined when it does not say. */
   targetBps(source: number): number | undefined;
+  /** The largest frame that it would have this source produce; undefined when it does not say. */
+  maxFrameBytes(source: number): number | undefined;
   /** Sums of the media direction so far, by purpose. */
   readonly wire: WireBytes;
   /** What its own counters say beyond that; shown, and compared with `wire`. */

@@ -70,6 +70,10 @@ export class UdpTransport implements Transport {
     return undefined;
   }
 
+  maxFrameBytes(): undefined {
+    return undefined;
+  }
+
   report(): TransportReport {
     return { faults: [], ended: undefined, figures: {} };
   }

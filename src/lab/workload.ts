@@ -17,7 +17,8 @@ export interface VideoSpec {
   readonly keyFrameFactor?: number;
   /**
    * The encoder follows the bitrate that its transport asks for, within these bounds; each key frame and each other frame
-   * is scaled alike. Default: the bitrate above whatever happens. Only millrace asks.
+   * is scaled alike, and none is larger than the transport says. Default: the bitrate above whatever happens. Only millrace
+   * asks.
    */
   readonly follow?: { readonly minBps: number; readonly maxBps: number };
 }
@@ -113,11 +114,19 @@ function packetSource(name: 'audio' | 'packets', kind: TrackKind, packets: Packe
   };
 }
 
-/** The size of frame `index` when the transport asks for `targetBps`; the source's own size where it does not follow. */
-export function followedBytes(source: Source, index: number, targetBps: number): number {
+/**
+ * The size of frame `index` when the transport asks for `targetBps` and for no frame above `maxBytes`; the source's own
+ * size where it does not follow.
+ */
+export function followedBytes(
+  source: Source,
+  index: number,
+  targetBps: number,
+  maxBytes: number = Number.POSITIVE_INFINITY,
+): number {
   const nominal = source.sizeBytes(index);
   if (source.follow === undefined) return nominal;
   const { minBps, maxBps } = source.follow;
   const share = Math.min(maxBps, Math.max(minBps, targetBps)) / source.bitrateBps;
-  return Math.max(FRAME_BYTES_MIN, Math.round(nominal * share));
+  return Math.max(FRAME_BYTES_MIN, Math.min(maxBytes, Math.round(nominal * share)));
 }

@@ -96,15 +96,16 @@ describe('frames through pipes', () => {
     expect([run.damaged, run.logs[0]?.damaged]).toEqual([1, 1]);
   });
 
-  it('skipped by their sender, and the rate it asks for, are heard', async () => {
+  it('skipped by their sender, and what it tells the encoder, are heard', async () => {
     const run = new FrameRun(
       createSources({ video: { bitrateBps: 1e6, follow: { minBps: 1e5, maxBps: 1e6 } } }),
       'u32',
     );
     await run.feed(new PassThrough(), 1);
     run.onLine('SKIPPED 0 0');
-    run.onLine('{"targetBps":250000}');
-    expect([run.logs[0]?.frames[0]?.isSkipped, run.targetBps]).toEqual([true, 250_000]);
+    run.onNews('{"track":"0","bitsPerSecond":250000,"maxFrameBytes":9000}');
+    expect(run.logs[0]?.frames[0]?.isSkipped).toBe(true);
+    expect(run.asked[0]).toEqual({ bitsPerSecond: 250_000, maxFrameBytes: 9_000 });
   });
 });
 

@@ -118,6 +118,8 @@ describe('a workload', () => {
     const ratio = (target: number): number => followedBytes(follower, 1, target) / follower.sizeBytes(1);
     expect([0.1e6, 1e6, 3e6, 9e6].map(ratio)).toEqual([0.5, 0.5, 1.5, 2].map((x) => expect.closeTo(x, 3)));
     expect(followedBytes(stubborn, 1, 9e6)).toBe(stubborn.sizeBytes(1));
+    expect(followedBytes(follower, 0, 2e6, 9_000)).toBe(9_000);
+    expect(followedBytes(stubborn, 0, 2e6, 9_000)).toBe(stubborn.sizeBytes(0));
   });
 
   it('makes MPEG-TS of bundles of 1316 bytes', () => {

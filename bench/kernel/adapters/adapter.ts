@@ -31,6 +31,8 @@ export interface Program {
   readonly ready: RegExp | number;
   /** Its processor time is the transport's. Not so for what only feeds a peer's program. */
   readonly isTransport: boolean;
+  /** It writes lines for an encoder to descriptor 3: JSON with `track`, `bitsPerSecond` and `maxFrameBytes`. */
+  readonly tellsEncoder?: boolean;
 }
 
 /** The programs of one run, started in this order: receiver, gateways, sender. */
@@ -42,8 +44,6 @@ export interface Plan {
   readonly gateways: readonly Program[];
   /** At the client's end; reads frames (bulk: bytes) from stdin. May write `SKIPPED SOURCE INDEX` to stderr. */
   readonly sender: Program;
-  /** Lines of JSON with `targetBps` on the sender's stderr tell an encoder that follows. */
-  readonly saysTarget?: boolean;
   /** What is wrong with the line that `sender.ready` matched; undefined when it is as planned. */
   readonly confirm?: (line: string) => string | undefined;
 }

@@ -25,10 +25,9 @@ export const millrace: Adapter = {
     const latency = ['--latency', `${latencyMs}ms`];
     const paced =
       task === 'bulk' ? ['--pace', 'off'] : [...latency, '--start-bitrate', String(Math.round(bitrateBps))];
-    const statistics = ['--stats', '100ms', '--stats-json', 'stderr'];
+    const encoder = task === 'bulk' ? [] : ['--on-bitrate', 'fd:3'];
     return {
       framing: 'record',
-      saysTarget: true,
       receiver: {
         ...common,
         side: 'server',
@@ -44,9 +43,10 @@ export const millrace: Adapter = {
           `millrace://${SERVER_ADDRESS}:${PORT}`,
           ...framing,
           ...paced,
-          ...statistics,
+          ...encoder,
         ]),
         ready: /^READY .*$/m,
+        tellsEncoder: task !== 'bulk',
       },
     };
   },

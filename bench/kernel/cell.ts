@@ -119,6 +119,7 @@ class KernelCell {
       latencyMs: spec.latencyMs,
       rttMs: (up.delayMs ?? 0) + (down.delayMs ?? 0),
       bitrateBps: sources.reduce((sum, source) => sum + source.bitrateBps, 0),
+      sources: sources.map(({ name }) => name),
     };
     this.#spec = spec;
     this.#adapter = adapter;

@@ -98,7 +98,7 @@ export class FrameRun {
   /** Takes what a sender tells an encoder: rate and largest frame of one track. */
   onNews(line: string): void {
     const { track, ...asked } = JSON.parse(line) as Asked & { readonly track: string };
-    this.asked[Number(track)] = asked;
+    this.asked[this.sources.findIndex(({ name }) => name === track.replace(/\/\d+$/, ''))] = asked;
   }
 }
 

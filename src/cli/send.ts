@@ -20,6 +20,7 @@ import { Peers, type TrackKey } from './peers.ts';
 import { hasResource, NO_RESOURCE, runSession } from './session.ts';
 import { StatsReporter } from './stats.ts';
 import { TEST_BITRATE_DEFAULT } from './test-media.ts';
+import { kindOf, labelOf, nameOf } from './track-labels.ts';
 import { isMillraceUri, type MediaUri, type MillraceUri, parseMediaUri, parseMillraceUri } from './uri.ts';
 
 const LATENCY_MS = 120;
@@ -124,7 +125,7 @@ export async function runSend(args: readonly string[], io: CliIo): Promise<void>
       ? undefined
       : new BitrateWatch<TrackKey>(
           listener,
-          (key) => nameOf(plan, key),
+          (key) => trackName(plan, key),
           (key) => peers.bitrateOf(key),
         );
   const inputs = new AbortController();
@@ -251,11 +252,12 @@ function announcedTracks({ media, options }: SendPlan): TrackKey[] {
 }
 
 function trackOptions({ media, options }: SendPlan, key: TrackKey, latencyMs: number): TrackOptions {
-  const label = media[key.input]?.label ?? '';
+  const record = options.framing === 'record' ? key.track : undefined;
+  const label = labelOf(media[key.input]?.label ?? '', record);
   const kind = options.kind ?? kindOf(label);
   const metadata: Record<string, unknown> = {};
   if (label !== '') metadata.label = label;
-  if (options.framing === 'record') metadata.record = key.track;
+  if (record !== undefined) metadata.record = record;
   return {
     kind,
     latency: latencyMs,
@@ -265,16 +267,10 @@ function trackOptions({ media, options }: SendPlan, key: TrackKey, latencyMs: nu
   };
 }
 
-function kindOf(label: string): 'video' | 'audio' | 'data' {
-  if (/^audio/i.test(label)) return 'audio';
-  return /^data/i.test(label) ? 'data' : 'video';
-}
-
-/** What a track is called where bitrates are told: its label, else its number. */
-function nameOf({ media, options }: SendPlan, key: TrackKey): string {
-  const label = media[key.input]?.label ?? '';
-  if (options.framing === 'record') return label === '' ? `${key.track}` : `${label}/${key.track}`;
-  return label === '' ? `${key.input}` : label;
+/** What a track is called where bitrates are told. */
+function trackName({ media, options }: SendPlan, key: TrackKey): string {
+  const record = options.framing === 'record' ? key.track : undefined;
+  return nameOf(media[key.input]?.label ?? '', key.input, record);
 }
 
 /** Where rate control begins towards an unknown peer: at 4 Mbit/s where media is likely, at most at what there is. */

@@ -103,7 +103,7 @@ describe('frames through pipes', () => {
     );
     await run.feed(new PassThrough(), 1);
     run.onLine('SKIPPED 0 0');
-    run.onNews('{"track":"0","bitsPerSecond":250000,"maxFrameBytes":9000}');
+    run.onNews('{"track":"video/0","bitsPerSecond":250000,"maxFrameBytes":9000}');
     expect(run.logs[0]?.frames[0]?.isSkipped).toBe(true);
     expect(run.asked[0]).toEqual({ bitsPerSecond: 250_000, maxFrameBytes: 9_000 });
   });

@@ -19,6 +19,8 @@ export interface AdapterContext {
   readonly rttMs: number;
   /** Of all sources together. */
   readonly bitrateBps: number;
+  /** Names of the sources, which number the tracks: `video`, `audio`. */
+  readonly sources: readonly string[];
 }
 
 /** One program at one end. */

@@ -13,7 +13,7 @@ export const millrace: Adapter = {
   description: 'millrace send and receive, framing record, delivery asap',
   tasks: ['frames', 'bulk'],
   absence: () => undefined,
-  plan: ({ task, latencyMs, bitrateBps }) => {
+  plan: ({ task, latencyMs, bitrateBps, sources }) => {
     const program = (command: 'send' | 'receive', parameters: readonly string[]): string[] => [
       ...TYPESCRIPT,
       MAIN,
@@ -39,11 +39,12 @@ export const millrace: Adapter = {
         ...common,
         side: 'client',
         parameters: program('send', [
-          '-',
-          `millrace://${SERVER_ADDRESS}:${PORT}`,
           ...framing,
           ...paced,
           ...encoder,
+          '--',
+          `-#${sources.join(',')}`,
+          `millrace://${SERVER_ADDRESS}:${PORT}`,
         ]),
         ready: /^READY .*$/m,
         tellsEncoder: task !== 'bulk',

@@ -36,7 +36,7 @@ function costOf(lossRatio: number, burstMean: number): { meanUs: number; worstMs
     const asked = performance.now();
     planner.observe(model.lossRatio, model.burstMean);
     const price = priceOf(1e-3, 12, 'ordinary', 0);
-    sum += planner.streamRatio(12, 3, price) + planner.flightSpares(12, 1, price, 2);
+    sum += planner.streamRatio(12, 3, price) + planner.firstSpares(12, 1, price, 2, 2);
     sum += planner.spares({ missing: 0, unknown: 3, rowsArrived: 0, rowsUnknown: 1 }, price);
     worstMs = Math.max(worstMs, performance.now() - asked);
   }

@@ -61,6 +61,7 @@ export class Redundancy implements RedundancyPolicy, PacketObserver {
     const times = this.#pathTimes();
     plan.leadUs = leadUs(times);
     plan.packetUs = times.packetUs;
+    plan.spacingUs = this.#spacing.us;
     plan.rounds = roundsThatFit(input.timeLeftUs, times);
     plan.span = spanThatFits(input.latencyUs, input.frameIntervalUs, times);
     plan.streamRatio = 0;
@@ -87,7 +88,8 @@ export class Redundancy implements RedundancyPolicy, PacketObserver {
       // Frames whose last flights fall between the feedback of this one and its deadline share their spares.
       const slackUs = input.timeLeftUs - plan.leadUs - plan.rounds * feedbackUs(times);
       const sharing = input.frameIntervalUs > 0 ? 1 + Math.floor(slackUs / input.frameIntervalUs) : 1;
-      plan.firstSpares = blocks * this.planner.flightSpares(each, plan.rounds, plan.price, sharing);
+      const waiting = pressure > 0 ? 0 : waitingFrames(input, feedbackUs(times));
+      plan.firstSpares = blocks * this.planner.firstSpares(each, plan.rounds, plan.price, sharing, waiting);
       return;
     }
     const price = priceOf(input.target, input.meanSymbols, frameClass, pressure);
@@ -175,4 +177,10 @@ export class Redundancy implements RedundancyPolicy, PacketObserver {
   onProbeTimeout(now: Micros, count: number): void {
     this.#controller.onProbeTimeout(now, count);
   }
+}
+
+/** Media frames that wait while a lost symbol is resent, in the mean; 0 where an early one waits for its play-out anyway. */
+function waitingFrames({ delivery, order, frameIntervalUs }: PlanInput, resendUs: Micros): number {
+  if (delivery === 'timed') return 0;
+  return order === 'none' || frameIntervalUs <= 0 ? 1 : Math.max(1, resendUs / frameIntervalUs);
 }

@@ -45,6 +45,35 @@ export class FlightTable {
     return Math.round((spares * missing) / d);
   }
 
+  /**
+   * Spare symbols of a first flight that shall often be enough by itself: as {@link spares}, and more until it completes
+   * `share` (0..1) of its media frames, while each one that it completes more costs at most `worth` symbols. Not whole:
+   * what is left over is carried to the next media frame. Cost: O(symbols) per step.
+   */
+  promptSpares(missing: number, flights: number, share: number, worth: number): number {
+    if (missing < 1) return 0;
+    const d = Math.min(missing, FLIGHT_SYMBOLS_MAX);
+    const row = Math.min(flights, this.#values.length - 1);
+    this.#fill(row, d);
+    let spares = (this.#spares[row] as number[])[d] as number;
+    let completes = 1 - this.#channel.moreThan(spares, d + spares);
+    let cost = completes < share ? this.#costOf(row, d, spares) : 0;
+    while (completes < share && spares < SPARE_MAX) {
+      const nextCompletes = 1 - this.#channel.moreThan(spares + 1, d + spares + 1);
+      const nextCost = this.#costOf(row, d, spares + 1);
+      const gain = nextCompletes - completes;
+      if (nextCost - cost > worth * gain) break;
+      if (nextCompletes >= share) {
+        spares += (share - completes) / gain;
+        break;
+      }
+      spares++;
+      completes = nextCompletes;
+      cost = nextCost;
+    }
+    return (spares * missing) / d;
+  }
+
   /** Expected symbols sent from here on, misses at their price included. `missing` 0..64. */
   cost(missing: number, flights: number): number {
     const row = Math.min(flights, this.#values.length - 1);

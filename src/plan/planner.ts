@@ -16,6 +16,14 @@ const PRICE_FACTOR = 0.2;
 /** Key frames are referred to by all that follow; audio is heard, but its frames are small; discardable frames are referred to by none. */
 const CLASS_WEIGHT = { key: 3, audio: 0.8, ordinary: 1, discardable: 0.3 } as const;
 
+/**
+ * What is handed out as soon as it is there is worth more early: the usual media frame shall wait for no resend, neither
+ * its own nor that of an earlier one. Somewhat more than half of them, so that the median is that of the path.
+ */
+const PROMPT_SHARE = 0.57;
+/** A media frame that need not wait is worth so many symbols for each of its own. */
+const PROMPT_WORTH = 0.12;
+
 /** How much a media frame matters. */
 export type FrameClass = keyof typeof CLASS_WEIGHT;
 
@@ -56,12 +64,24 @@ export class Planner {
   }
 
   /**
-   * Repair symbols beside `missing` symbols when `rounds` more flights can follow. For the first flight `missing` is
-   * the block. `sharing`: media frames that share the spares of the last flight.
+   * Repair symbols behind a first flight of `symbols` when `rounds` more flights can follow. Not whole.
+   *
+   * @param sharing Media frames that share the spares of the last flight.
+   * @param waiting Media frames that a resend holds up, its own included, at least 1; 0: being early is worth nothing.
    */
-  flightSpares(missing: number, rounds: number, price: number, sharing = 1): number {
+  firstSpares(symbols: number, rounds: number, price: number, sharing: number, waiting: number): number {
+    if (this.#tables.channel.lossRatio === 0 || symbols < 1) return 0;
+    const table = this.#tables.flights(price, sharing);
+    if (waiting === 0) return table.spares(symbols, rounds + 1);
+    // All that it would wait for must be complete without a resend.
+    const share = PROMPT_SHARE ** (1 / waiting);
+    return table.promptSpares(symbols, rounds + 1, share, PROMPT_WORTH * symbols * waiting);
+  }
+
+  /** Repair symbols beside `missing` symbols that are resent, when `rounds` more flights can follow. */
+  flightSpares(missing: number, rounds: number, price: number): number {
     if (this.#tables.channel.lossRatio === 0 || missing < 1) return 0;
-    return this.#tables.flights(price, sharing).spares(missing, rounds + 1);
+    return this.#tables.flights(price, 1).spares(missing, rounds + 1);
   }
 
   /** Repair symbols per source symbol where no round fits and repair of `span` later media frames still helps. */

@@ -46,7 +46,10 @@ export class Protection {
     price: 0,
     leadUs: 0,
     packetUs: 0,
+    spacingUs: 0,
   };
+  /** What first flights were due beyond whole repair symbols. */
+  #firstCarried = 0;
   /** Frames that slots cover, oldest first, and the repair symbols that each slot owes them. */
   readonly #streamed: Deque<SentFrame> = new Deque<SentFrame>();
   #share = 0;
@@ -69,6 +72,7 @@ export class Protection {
 
   constructor(options: TrackSenderOptions, queue: RepairQueue, window: SymbolWindow) {
     const { kind, latencyUs, redundancy = 'auto', target = TARGET_RATIO, policy, path } = options;
+    const { delivery = 'asap', order = 'send' } = options;
     checkRedundancy(redundancy, target);
     this.#policy = policy;
     this.#queue = queue;
@@ -86,6 +90,8 @@ export class Protection {
       timeLeftUs: 0,
       waitedUs: 0,
       frameIntervalUs: 0,
+      delivery,
+      order,
     };
   }
 
@@ -148,8 +154,11 @@ export class Protection {
 
   /** The last new symbol of `frame` has been written: spares behind the first flight. */
   onWritten(frame: SentFrame): void {
-    const { firstSpares } = this.plan;
-    if (firstSpares > 0) this.#queue.protect(frame, firstSpares, frame.deadlineUs);
+    // What is known to be lost by now is resent; spares are for what may be.
+    this.#firstCarried += (this.plan.firstSpares * frame.inFlight) / frame.count;
+    const spares = Math.floor(this.#firstCarried);
+    this.#firstCarried = this.plan.firstSpares === 0 ? 0 : this.#firstCarried - spares;
+    if (spares > 0) this.#queue.protect(frame, spares, frame.deadlineUs);
   }
 
   /** A symbol of `frame` was lost. Decisions wait until the whole acknowledgement has been read. */

@@ -153,6 +153,8 @@ export class TrackReceiver implements Timed {
       if (frame !== undefined && frame.count === repair.k && !frame.isComplete) {
         frame.repairs++;
         this.#acks.onChange();
+        // It does not suffice: resends may wait to hear of it.
+        this.#events.onFrameEnd(this);
       }
     }
     this.#decoder.takeRebuilt(this.#takeRebuilt);

@@ -3,7 +3,16 @@ import type { Micros } from '../base/protocol.ts';
 import type { Activate } from '../wire/frame-source.ts';
 import type { TrackSender } from './send.ts';
 import type { FrameLayout } from './sent-frame.ts';
-import type { Outcome, PathView, RedundancyMode, RedundancyPolicy, RepairMaker, TrackKind } from './types.ts';
+import type {
+  Delivery,
+  Order,
+  Outcome,
+  PathView,
+  RedundancyMode,
+  RedundancyPolicy,
+  RepairMaker,
+  TrackKind,
+} from './types.ts';
 
 /** What a sender tells its owner. Called synchronously; may call back into the sender. */
 export interface SenderEvents {
@@ -27,6 +36,9 @@ export interface TrackSenderOptions {
   readonly sendOrder: number;
   /** 1..255. */
   readonly weight: number;
+  /** As announced; default 'asap' in the order of sending. */
+  readonly delivery?: Delivery | undefined;
+  readonly order?: Order | undefined;
   readonly activate: Activate;
   readonly path: PathView;
   readonly repair: RepairMaker;

@@ -14,7 +14,6 @@ import type { Timed } from './deadline-heap.ts';
 import { FrameHistory, type FrameReport } from './history.ts';
 import {
   ACK_SLACK_US,
-  FEEDBACK_INTERVAL_US,
   KEPT_SYMBOLS_MAX,
   PATH_GRACE_US_MAX,
   SEND_BYTES_MAX,
@@ -347,11 +346,7 @@ export class TrackSender implements Sender, Timed {
     record.note(TokenKind.TRACK, this.id, -1, repair.lastSerial);
     this.statistics.repairBytes += size;
     this.statistics.repairsSent++;
-    if (repair.lastFrame !== undefined) {
-      const { smoothedRttUs, rttVarianceUs } = this.#path;
-      repair.lastFrame.repairsInFlight++;
-      repair.lastFrame.repairFateUs = now + smoothedRttUs + 2 * rttVarianceUs + FEEDBACK_INTERVAL_US;
-    }
+    repair.lastFrame?.onRepairLeft(this.#path, this.plan.spacingUs, now);
     return size;
   }
 

@@ -13,8 +13,8 @@ import {
   SymbolFlag,
   TIMESTAMP_US_MAX,
 } from '../wire/symbol.ts';
-import { BLOCK_SOURCE_SYMBOLS_MAX } from './limits.ts';
-import type { MediaFrameOptions, Outcome } from './types.ts';
+import { BLOCK_SOURCE_SYMBOLS_MAX, FEEDBACK_INTERVAL_US } from './limits.ts';
+import type { MediaFrameOptions, Outcome, PathView } from './types.ts';
 
 /** @throws TypeError, RangeError for what no media frame can be. */
 export function checkMediaFrame(length: number, options: MediaFrameOptions): void {
@@ -109,6 +109,14 @@ export class SentFrame {
   /** Symbols lost and not sent again. */
   get lost(): number {
     return this.written - this.acked - this.inFlight;
+  }
+
+  /** A repair symbol of this media frame alone leaves. `spacingUs`: between full packets on the narrowest link. */
+  onRepairLeft(path: PathView, spacingUs: Micros, now: Micros): void {
+    this.repairsInFlight++;
+    // A large media frame still queues before that link.
+    const queueUs = Math.max(0, this.count * spacingUs - (now - this.firstLeftAtUs));
+    this.repairFateUs = now + queueUs + path.smoothedRttUs + 2 * path.rttVarianceUs + FEEDBACK_INTERVAL_US;
   }
 
   /** Media bytes in symbol `index`. */

@@ -62,15 +62,15 @@ export class TrackSet implements FrameSource {
    * @throws RangeError for a latency outside 1 ms..60 s, a weight outside 1..255, metadata above 4096 bytes.
    */
   openLive(options: LiveTrackOptions): TrackSender | undefined {
-    const { kind, sendOrder = 0, weight = 1, redundancy, target } = options;
+    const { sendOrder = 0, weight = 1 } = options;
     checkPriority(sendOrder, weight);
     const announcement = announceLive(options, this.#options.latencyWishUs());
     const bytes = encodeAnnouncement(announcement);
     if (this.#table.localCount >= this.#peerTracksMax) return undefined;
     this.#repairMaker ??= this.#options.makeRepairMaker();
     const sender = new TrackSender({
+      ...options,
       id: this.#table.nextLocalId(),
-      kind,
       latencyUs: announcement.latencyUs,
       sendOrder,
       weight,
@@ -78,8 +78,6 @@ export class TrackSet implements FrameSource {
       path: this.#options.path,
       repair: this.#repairMaker,
       policy: this.#options.policy,
-      redundancy,
-      target,
       events: this.#senderEvents,
       layout: this.#layout,
     });

@@ -84,6 +84,9 @@ export interface PlanInput {
   readonly waitedUs: Micros;
   /** Usual time between media frames, us; 0 unknown. */
   readonly frameIntervalUs: Micros;
+  /** How the receiver was told to hand media frames out: what being early is worth. */
+  readonly delivery: Delivery;
+  readonly order: Order;
 }
 
 /** What it answers. Reused. */
@@ -94,7 +97,7 @@ export interface FramePlan {
   span: number;
   /** Repair symbols per source symbol, spread over this frame and `span` later ones; 0: none up front. */
   streamRatio: number;
-  /** Repair symbols right behind the first flight. */
+  /** Repair symbols right behind the first flight; a part of one is carried to the next media frame. */
   firstSpares: number;
   /** What missing the deadline would cost, in symbols. */
   price: number;
@@ -102,6 +105,8 @@ export interface FramePlan {
   leadUs: Micros;
   /** Time that a full packet takes on its way out or through the narrowest link, whichever is more. */
   packetUs: Micros;
+  /** How far apart the narrowest link lets full packets arrive; 0 while it has not been seen to. */
+  spacingUs: Micros;
 }
 
 /** Decides how much redundancy a media frame gets. The planner is one. */

@@ -12,6 +12,7 @@ export function fixedPolicy(firstSpares: number, streamRatio = 0, span = 0): Red
       plan.price = 0;
       plan.leadUs = 0;
       plan.packetUs = 0;
+      plan.spacingUs = 0;
     },
     flightSpares: () => 0,
     lastSpares: () => 0,

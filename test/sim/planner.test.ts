@@ -38,6 +38,12 @@ describe('planned redundancy', () => {
     expect(overhead).toBeLessThan(overheadMax);
   });
 
+  test('spares the usual frame the wait for a resend: RTT 60 ms, 5 % loss, seed 36', () => {
+    const { result } = run('60-120-5%', 36, 11_000);
+    // 30 ms of path and 6 of its own bytes; a resend would add more than 60.
+    expect(result.sources[0]?.steady.latency.p50Ms).toBeLessThan(42);
+  });
+
   test('begins to protect with the first feedback: RTT 150 ms, 5 % loss, seed 33', () => {
     const { result } = run('startup-150-120-5%', 33, 3_000);
     const startup = result.sources[0]?.startup ?? { frames: 0, onTime: 0 };

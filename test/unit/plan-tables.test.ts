@@ -189,6 +189,49 @@ describe('planner', () => {
     }
   });
 
+  describe('first flights of frames that are handed out at once', () => {
+    const price = priceOf(1e-3, 12, 'ordinary', 0);
+    function firstSpares(
+      lossRatio: number,
+      burstMean: number,
+      symbols: number,
+      rounds: number,
+      waiting: number,
+    ) {
+      const planner = new Planner();
+      planner.observe(lossRatio, burstMean);
+      return planner.firstSpares(symbols, rounds, price, 1, waiting);
+    }
+    /** Share of flights that are enough by themselves, when so many spares are the mean. */
+    function promptShare(lossRatio: number, symbols: number, spares: number): number {
+      const low = Math.floor(spares);
+      const completes = (r: number): number => 1 - binomialMiss(symbols, r, lossRatio);
+      return completes(low) + (spares - low) * (completes(low + 1) - completes(low));
+    }
+
+    test.each([
+      [0.05, 1, 3],
+      [0.1, 1, 3],
+      [0.05, 2.1, 1],
+      [0.1, 2.1, 1],
+    ])('suffice for more than half of the frames: loss %f, resends that hold up %f', (p, waiting, rounds) => {
+      const spares = firstSpares(p, 1, 12, rounds, waiting);
+      expect(promptShare(p, 12, spares) ** waiting).toBeGreaterThan(0.5);
+      // And not by much: the last spare was needed.
+      expect(promptShare(p, 12, Math.max(0, spares - 1)) ** waiting).toBeLessThan(0.56);
+    });
+
+    test('carry nothing for it where being early is worth nothing, and hardly more where most are complete', () => {
+      expect(firstSpares(0.1, 1, 12, 3, 0)).toBe(0);
+      expect(firstSpares(0.01, 1, 12, 3, 1)).toBe(0);
+      expect(firstSpares(0.05, 4, 12, 1, 2.1)).toBe(firstSpares(0.05, 4, 12, 1, 0));
+    });
+
+    test('of one symbol are not doubled for it', () => {
+      expect(firstSpares(0.05, 1, 1, 1, 22)).toBe(0);
+    });
+  });
+
   test('key frames get more than ordinary ones, and these more than discardable ones', () => {
     const planner = new Planner();
     planner.observe(0.05, 1);

@@ -31,7 +31,7 @@ function planFor(changes: Partial<PlanInput>): FramePlan {
     if (i % 10 === 0) redundancy.model.onLost(i, i * MS);
     else redundancy.model.onAcked(i * MS);
   }
-  redundancy.onPacketSent(2000, 2000 * MS, 1200, 1200, false);
+  redundancy.onPacketSent(2000 * MS, 1200, 1200, false, 2000);
   const plan: FramePlan = {
     rounds: 0,
     span: 0,

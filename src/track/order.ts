@@ -95,6 +95,11 @@ export class DeliveryOrder {
     this.advance(now);
   }
 
+  /** The sender's clock is known now: what was met before, by a TRACK_SKIP, was given times of our own. */
+  moveSendTimes(byUs: Micros): void {
+    for (let i = 0; i < this.#frames.length; i++) (this.#frames.at(i) as ReceivedMedia).sentAtUs += byUs;
+  }
+
   /** @returns False if it contradicts what is held. */
   insert(frame: ReceivedMedia): boolean {
     if (frame.first < this.cursor && frame.end > this.cursor) return false;

@@ -279,10 +279,13 @@ export class TrackReceiver implements Timed {
 
   #frameFor(first: number, isRebuilt: boolean): ReceivedMedia | undefined {
     const { sendTimeMs } = this.#header;
-    // When a symbol was rebuilt says nothing of the path.
-    const sentAtUs = isRebuilt
-      ? this.#clock.expand(sendTimeMs, this.#now)
-      : this.#clock.onArrival(sendTimeMs, this.#now);
+    const isFirst = !this.#clock.isSet;
+    // When a symbol was rebuilt says nothing of the path; but a first one is better than nothing.
+    const sentAtUs =
+      isRebuilt && !isFirst
+        ? this.#clock.expand(sendTimeMs, this.#now)
+        : this.#clock.onArrival(sendTimeMs, this.#now);
+    if (isFirst) this.#order.moveSendTimes(-this.#clock.offsetUs);
     const known = this.#order.find(first);
     if (known !== undefined) return known;
     const frame = new ReceivedMedia(first, this.#header, sentAtUs);

@@ -13,7 +13,7 @@ export class ReceivedMedia {
   readonly frameLength: number;
   readonly sendTimeMs: number;
   /** On the sender's clock. */
-  readonly sentAtUs: Micros;
+  sentAtUs: Micros;
   #pieces: (Uint8Array | undefined)[] = [];
   have = 0;
   /** Bytes held. */

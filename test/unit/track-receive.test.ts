@@ -305,6 +305,17 @@ describe('a slow application', () => {
 });
 
 describe('the end of a track', () => {
+  test('comes in time when the first that is heard of it is a TRACK_SKIP, whatever the clocks of both ends say', () => {
+    const probe = new ReceiverProbe({});
+    const startUs = 200 * SECOND;
+    expect(probe.receiver.onSkip(1, 2, startUs)).toBe(0);
+    probe.symbol(3, one(3, 5 * SECOND), startUs + MS);
+    expect(probe.receiver.onEnd(5, 5, startUs + 2 * MS)).toBe(0);
+    expect(probe.receiver.nextDeadline()).toBeLessThan(startUs + 500 * MS);
+    probe.run(startUs + SECOND);
+    expect(probe.log).toContain('finished');
+  });
+
   test('comes when everything is out; a lost tail is waited for until the latency is over', () => {
     const probe = new ReceiverProbe({});
     probe.symbol(0, one(0, 0), OWD);

@@ -8,7 +8,7 @@ import { markdownTable } from '../loss/tables.ts';
 import { renderChart } from '../report/chart.ts';
 import { PALETTE } from '../report/page.ts';
 import type { ReportFile } from '../report/section.ts';
-import { onTimeCharts, wireCharts } from './report.ts';
+import { HEADLINE, onTimeCharts, wireCharts } from './report.ts';
 import { type Finished, toJson } from './store.ts';
 import { onTimeShare, wireRatio } from './verdict.ts';
 
@@ -48,7 +48,7 @@ export function picture(cells: readonly Finished[]): string {
 /** The README's section. */
 export function readmeSection(cells: readonly Finished[], facts: ReportFile['facts']): string {
   const own = pictureCells(cells);
-  const names = [...new Set(own.map(({ cell }) => cell.spec.transport))];
+  const names = HEADLINE.filter((name) => own.some(({ cell }) => cell.spec.transport === name));
   const losses = [...new Set(own.map(({ cell }) => cell.facets.loss))];
   const rows = losses.map((loss) => [
     loss,

@@ -12,6 +12,7 @@ import { type KernelVerdict, onTimeShare, wireRatio } from './verdict.ts';
 /** One look for each transport in all charts; variants of one are dashed. */
 const LOOKS: Readonly<Record<string, Pick<Series, 'tone' | 'style'>>> = {
   millrace: { tone: 'accent' },
+  'millrace-unordered': { tone: 'accent', style: 'dashed' },
   'tcp-cubic': { tone: 'warm' },
   'tcp-cubic-skip': { tone: 'warm', style: 'dashed' },
   'tcp-bbr': { tone: 'cool' },
@@ -22,8 +23,8 @@ const LOOKS: Readonly<Record<string, Pick<Series, 'tone' | 'style'>>> = {
   kcptun: { tone: 'warm3' },
   quic: { tone: 'accent3' },
 };
-/** What the headline shows: the rest is in the tables. */
-const HEADLINE: readonly string[] = ['millrace', 'tcp-cubic', 'tcp-bbr', 'srt', 'kcptun', 'quic'];
+/** What the headline and the README show: the rest is in the tables. */
+export const HEADLINE: readonly string[] = ['millrace', 'tcp-cubic', 'tcp-bbr', 'srt', 'kcptun', 'quic'];
 /** Networks whose distributions of latency are shown. */
 const CURVES: readonly string[] = ['20-2%', '60-2%', '150-5%'];
 
@@ -192,7 +193,7 @@ export function kernelSections(
           kind: 'text',
           text:
             'RTT 60 ms. step: 20, from 15 s 3, from 30 s 20 Mbit/s. blackout: 2 s at 20 s. jitter: 5 ms with reordering and ' +
-            '2 % loss. The encoder follows what its transport asks for; only millrace asks.',
+            '2 % loss. The encoder makes what its transport asks for, rate and largest frame; only millrace asks.',
         },
         table(framesRows(of('dynamic'))),
       ],

@@ -2,53 +2,67 @@
 import { fileURLToPath } from 'node:url';
 import { SERVER_ADDRESS } from '../emulator/addresses.ts';
 import { TYPESCRIPT } from '../emulator/emulator.ts';
-import type { Adapter } from './adapter.ts';
+import type { Adapter, AdapterContext, Plan } from './adapter.ts';
 
 const MAIN = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
 const PORT = 9_000;
 const ENV: Readonly<Record<string, string>> = { MILLRACE_PASSPHRASE: 'kernel bench passphrase' };
 
-export const millrace: Adapter = {
-  name: 'millrace',
-  description: 'millrace send and receive, framing record, delivery asap',
-  tasks: ['frames', 'bulk'],
-  absence: () => undefined,
-  plan: ({ task, latencyMs, bitrateBps, sources }) => {
-    const program = (command: 'send' | 'receive', parameters: readonly string[]): string[] => [
-      ...TYPESCRIPT,
-      MAIN,
-      command,
-      ...parameters,
-    ];
-    const common = { command: process.execPath, env: ENV, isTransport: true };
-    const framing = ['--framing', task === 'bulk' ? 'raw' : 'record'];
-    const latency = ['--latency', `${latencyMs}ms`];
-    const paced =
-      task === 'bulk' ? ['--pace', 'off'] : [...latency, '--start-bitrate', String(Math.round(bitrateBps))];
-    const encoder = task === 'bulk' ? [] : ['--on-bitrate', 'fd:3'];
-    return {
-      framing: 'record',
-      receiver: {
-        ...common,
-        side: 'server',
-        parameters: program('receive', [`millrace://${SERVER_ADDRESS}:${PORT}?mode=listen`, '-', ...framing]),
-        ready: /^LISTENING .*$/m,
-      },
-      gateways: [],
-      sender: {
-        ...common,
-        side: 'client',
-        parameters: program('send', [
-          ...framing,
-          ...paced,
-          ...encoder,
-          '--',
-          `-#${sources.join(',')}`,
-          `millrace://${SERVER_ADDRESS}:${PORT}`,
-        ]),
-        ready: /^READY .*$/m,
-        tellsEncoder: task !== 'bulk',
-      },
-    };
-  },
-};
+function variant(
+  name: string,
+  description: string,
+  tasks: Adapter['tasks'],
+  order: readonly string[],
+): Adapter {
+  return { name, description, tasks, absence: () => undefined, plan: (context) => planOf(context, order) };
+}
+
+function planOf({ task, latencyMs, bitrateBps, sources }: AdapterContext, order: readonly string[]): Plan {
+  const program = (command: 'send' | 'receive', parameters: readonly string[]): string[] => [
+    ...TYPESCRIPT,
+    MAIN,
+    command,
+    ...parameters,
+  ];
+  const common = { command: process.execPath, env: ENV, isTransport: true };
+  const framing = ['--framing', task === 'bulk' ? 'raw' : 'record'];
+  const latency = ['--latency', `${latencyMs}ms`];
+  const paced =
+    task === 'bulk' ? ['--pace', 'off'] : [...latency, '--start-bitrate', String(Math.round(bitrateBps))];
+  const encoder = task === 'bulk' ? [] : ['--on-bitrate', 'fd:3'];
+  return {
+    framing: 'record',
+    receiver: {
+      ...common,
+      side: 'server',
+      parameters: program('receive', [`millrace://${SERVER_ADDRESS}:${PORT}?mode=listen`, '-', ...framing]),
+      ready: /^LISTENING .*$/m,
+    },
+    gateways: [],
+    sender: {
+      ...common,
+      side: 'client',
+      parameters: program('send', [
+        ...framing,
+        ...paced,
+        ...encoder,
+        ...order,
+        '--',
+        `-#${sources.join(',')}`,
+        `millrace://${SERVER_ADDRESS}:${PORT}`,
+      ]),
+      ready: /^READY .*$/m,
+      tellsEncoder: task !== 'bulk',
+    },
+  };
+}
+
+export const MILLRACE: readonly Adapter[] = [
+  variant('millrace', 'millrace send and receive, framing record, delivery asap', ['frames', 'bulk'], []),
+  variant(
+    'millrace-unordered',
+    'the same, --order none: a whole frame waits for no earlier one',
+    ['frames'],
+    ['--order', 'none'],
+  ),
+];

@@ -165,6 +165,7 @@ function pathEvents(state: ConnectionState): PathEvents {
   return {
     onMoved: (now) => {
       state.recovery.abandonInFlight(now);
+      state.prober.onPortChange(now);
       // The peer follows the newest packet that is more than a probe.
       if (!state.options.isServer) state.control.sendPing();
       state.events.push({ type: 'path-changed' });

@@ -132,6 +132,11 @@ export class DatagramSizeProber implements TokenOwner {
     this.#endProbe();
   }
 
+  /** Another port, perhaps another way: the size in use stays, larger ones are tried at once. */
+  onPortChange(now: Micros): void {
+    this.#restart(now);
+  }
+
   /** The connection has moved to another path: from the start. */
   onPathChange(now: Micros): void {
     this.currentBytes = DATAGRAM_BYTES_MIN;

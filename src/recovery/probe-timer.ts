@@ -1,12 +1,18 @@
 /**
  * The probe timeout: when silence calls for a probe. RFC 9002 §6.2, with two departures for live media: it counts from
  * the last progress and not from the last packet sent (an outage shows while media keeps flowing into it), and its
- * back-off ends at one probe a second (an outage of any length heals within one probe interval).
+ * back-off ends at one probe a second (an outage heals within one probe interval), and in a silence of hours at a
+ * thousandth of it.
  */
 import { type Micros, NEVER, SECOND } from '../base/protocol.ts';
 
-/** Longest time between probes, unless one probe timeout is longer. One packet a second harms no network. */
+/**
+ * Longest time between probes, unless one probe timeout is longer. One packet a second harms no network, and in a silence
+ * of more than a quarter of an hour (for which idle timeouts must be raised) a thousandth of it goes by between two: weeks
+ * take ten thousand probes.
+ */
 export const PROBE_INTERVAL_MAX_US: Micros = SECOND;
+const SILENCE_SHARE = 1024;
 /** 2^20 exceeds any cap; the bound keeps the power exact. */
 const DOUBLINGS_MAX = 20;
 
@@ -37,7 +43,10 @@ export class ProbeTimer {
 
   /** @param timeoutUs Probe timeout without back-off. */
   deadline(timeoutUs: Micros): Micros {
+    if (this.#anchorUs === NEVER) return NEVER;
     const backedOff = timeoutUs * 2 ** Math.min(this.count, DOUBLINGS_MAX);
-    return this.#anchorUs + Math.min(backedOff, Math.max(timeoutUs, PROBE_INTERVAL_MAX_US));
+    const silenceUs = this.#anchorUs - this.sinceUs;
+    const longestUs = Math.max(timeoutUs, PROBE_INTERVAL_MAX_US, Math.floor(silenceUs / SILENCE_SHARE));
+    return this.#anchorUs + Math.min(backedOff, longestUs);
   }
 }

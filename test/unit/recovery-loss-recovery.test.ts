@@ -236,6 +236,21 @@ describe('probe timeout', () => {
     expect(rig.probeTimeouts).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
+  it('comes once a second for a quarter of an hour, then ever more rarely: ten thousand times in six weeks', () => {
+    const rig = new RecoveryRig();
+    rig.send(0);
+    const gapAfter = (untilUs: number): number => {
+      let due = rig.recovery.nextDeadline();
+      for (; due < untilUs; due = rig.recovery.nextDeadline()) rig.recovery.onTimeout(due);
+      rig.recovery.onTimeout(due);
+      return (rig.recovery.nextDeadline() - due) / MS;
+    };
+    expect(gapAfter(1_000_000 * MS)).toBe(1_000);
+    expect(gapAfter(10_000_000 * MS)).toBeCloseTo(10_000, -3);
+    gapAfter(6 * 7 * 86_400_000 * MS);
+    expect(rig.probeTimeouts.length).toBeLessThan(10_000);
+  });
+
   it('lets owners of the oldest packets resend, while the controller hears of no loss', () => {
     const rig = new RecoveryRig();
     rig.sendMany(4, 0);

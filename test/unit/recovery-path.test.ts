@@ -156,6 +156,15 @@ describe('DatagramSizeProber', () => {
     expect(prober.currentBytes).toBe(1452);
   });
 
+  it('searches again at once on another port, with the size in use as it is', () => {
+    const prober = new DatagramSizeProber();
+    search(prober, 1300);
+    const found = prober.currentBytes;
+    prober.onPortChange(SECOND);
+    expect(prober.currentBytes).toBe(found);
+    expect(search(prober, 1500, SECOND)).toEqual([1452]);
+  });
+
   it('stays within what the peer accepts', () => {
     const prober = new DatagramSizeProber();
     prober.setPeerMax(1300);

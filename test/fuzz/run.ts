@@ -1,9 +1,9 @@
 /**
- * `npm run fuzz -- [--minutes N] [--count N] [--seed N]`. With `--minutes`: parsers from their corpus, TLS with damaged
- * flights, and random API calls under random faults, with one seed after another until the time is over; a failure names
- * its seed and input, which then belongs into corpus.json. Then, as always, N random, forged and damaged datagrams at both
- * ends of a live call in virtual time, beside hostile callers with the right keys: nothing throws, every media frame is
- * on time, and memory does not grow from the first tenth on.
+ * `npm run fuzz -- [--minutes N | --rounds N] [--count N] [--seed N]`. With `--minutes` or `--rounds`: parsers from their
+ * corpus, TLS with damaged flights, and random API calls under random faults, with one seed after another until the time
+ * is over or so many rounds are done; a failure names its seed and input, which then belongs into corpus.json. Then, as
+ * always, N random, forged and damaged datagrams at both ends of a live call in virtual time, beside hostile callers with
+ * the right keys: nothing throws, every media frame is on time, and memory does not grow from the first tenth on.
  */
 import process from 'node:process';
 import { parseArgs } from 'node:util';
@@ -19,15 +19,24 @@ const HEAP_GROWTH_MAX = 32e6;
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '0' },
+    rounds: { type: 'string', default: '0' },
     count: { type: 'string' },
     seed: { type: 'string', default: '1' },
   },
 });
 const minutes = Number(values.minutes);
-const count = Number(values.count ?? (minutes > 0 ? 200_000 : 1_000_000));
+const roundsAsked = Number(values.rounds);
+const count = Number(values.count ?? (minutes > 0 || roundsAsked > 0 ? 200_000 : 1_000_000));
 const seed = Number(values.seed);
-if (!(minutes >= 0) || !Number.isSafeInteger(count) || count < 1 || !Number.isSafeInteger(seed)) {
-  console.error('--minutes is a number, --count a positive integer, --seed an integer');
+if (
+  !(minutes >= 0 && roundsAsked >= 0) ||
+  !Number.isSafeInteger(count) ||
+  count < 1 ||
+  !Number.isSafeInteger(seed)
+) {
+  console.error(
+    '--minutes and --rounds are numbers from 0 on, --count a positive integer, --seed an integer',
+  );
   process.exit(2);
 }
 
@@ -41,7 +50,7 @@ function heap(): number {
 
 const untilMs = performance.now() + minutes * 60_000;
 let rounds = 0;
-for (; performance.now() < untilMs; rounds++) {
+for (; rounds < roundsAsked || performance.now() < untilMs; rounds++) {
   fuzzParsers(seed + rounds, 20_000);
   await fuzzTls(seed + rounds, 50);
   fuzzCalls(seed + rounds);

@@ -24,10 +24,10 @@ export interface FailureCase {
   readonly most?: number;
   /** or must be this much at least. */
   readonly least?: number;
-  /** Runs longer than the others: so many seeds of a hundred get it (default all). Seed 1 always does. */
-  readonly seedsOfHundred?: number;
   /** What is known to be wrong and not mended yet: `npm run test:failures` fails of it, the tests skip it by this name. */
   readonly open?: string;
+  /** Takes seconds: the tests run so many seeds of it, the soak all. Default all. */
+  readonly seedsMax?: number;
   /** Takes half a minute: run with the first seed, and not in every run of the tests. */
   readonly isLong?: true;
   /** Runs once per seed. A broken invariant throws. */
@@ -47,10 +47,12 @@ export interface Outcome {
   readonly fault?: string;
 }
 
-/** True when this seed is one of those that run the case. */
-export function isChosen(one: FailureCase, seed: number): boolean {
-  if (one.isLong === true) return seed === 1;
-  return seed === 1 || (seed * 37) % 100 < (one.seedsOfHundred ?? 100);
+/** Seeds of every run of the tests; the soak runs a thousand. */
+export const SEEDS = 20;
+
+/** How many of the `wanted` first seeds run the case when not all must. */
+export function seedsOf(one: FailureCase, wanted: number): number {
+  return Math.min(wanted, one.isLong === true ? 1 : (one.seedsMax ?? wanted));
 }
 
 /** Runs one case with one seed; never throws. */

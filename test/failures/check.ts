@@ -1,18 +1,19 @@
-/** Runs failure cases as tests: each case on up to twenty seeds, each fault named with its seed. */
+/** Runs failure cases as tests: each case on twenty seeds, each fault named with its seed. */
 import { expect, test } from 'vitest';
-import { type FailureCase, isChosen, judge } from './case.ts';
-import { SEEDS } from './seeds.ts';
+import { type FailureCase, judge, SEEDS, seedsOf } from './case.ts';
+
+/** Virtual time takes as much real time as the machine needs: this is for one that hangs. */
+const TIMEOUT_MS = 600_000;
 
 /** One test per case. */
 export function checkCases(cases: readonly FailureCase[]): void {
   for (const one of cases) {
     if (one.isLong === true) continue;
-    const seeds = Array.from({ length: SEEDS }, (_, i) => i + 1).filter((seed) => isChosen(one, seed));
-    const often = seeds.length === 1 ? 'seed 1' : `${seeds.length} seeds`;
-    const name = `${one.row}: ${one.name} (${often})`;
+    const seeds = Array.from({ length: seedsOf(one, SEEDS) }, (_, i) => i + 1);
+    const name = `${one.row}: ${one.name} (${seeds.length === 1 ? 'seed 1' : `seeds 1 to ${seeds.length}`})`;
     // What is open is known to fail; `npm run test:failures` runs it all the same.
     const isOpen = one.open !== undefined;
-    test.skipIf(isOpen)(isOpen ? `${name}: open, ${one.open}` : name, () => {
+    test.skipIf(isOpen)(isOpen ? `${name}: open, ${one.open}` : name, { timeout: TIMEOUT_MS }, () => {
       const faults = seeds.map((seed) => judge(one, seed)).filter(({ isGood }) => !isGood);
       expect(faults.map(({ seed, fault }) => `seed ${seed}: ${fault}`)).toEqual([]);
     });

@@ -10,7 +10,7 @@ import type { ConnectionEvent } from '../../src/connection/events.ts';
 import { localParameters } from '../../src/connection/options.ts';
 import { PlainHandshake } from '../../src/crypto/plain-handshake.ts';
 import { plainCrypto } from '../../src/crypto/plain-protection.ts';
-import { type DialOptions, Endpoint, type SharedOptions } from '../../src/endpoint.ts';
+import { type DialOptions, Endpoint, type SharedOptions, UNPROVEN_MAX } from '../../src/endpoint.ts';
 import { codec } from '../../src/fec/kernel.ts';
 import { MediaController } from '../../src/rate/media.ts';
 import { connectHosts, Network, type NetworkSpec } from '../../src/sim/network.ts';
@@ -29,14 +29,14 @@ export class EndpointProtocol implements Protocol<CrowdEvent> {
   readonly live: Set<Connection> = new Set();
   /** Where the datagram that was written last goes. */
   path: PathId = 0;
-  /** Callers are answered; false: a listener that never says a word of TLS. */
   readonly #dirty: Set<Connection> = new Set();
   readonly #deadlines: Deadlines = new Deadlines();
   readonly #events: CrowdEvent[] = [];
 
-  constructor(shared: SharedOptions, isListener: boolean) {
+  /** @param unprovenMax Of a listener, from how many handshakes under way on it asks for a token; undefined: it calls. */
+  constructor(shared: SharedOptions, unprovenMax: number | undefined) {
     const onAccept = (connection: Connection): void => void this.live.add(connection);
-    this.endpoint = new Endpoint(shared, isListener ? { onAccept } : undefined);
+    this.endpoint = new Endpoint(shared, unprovenMax === undefined ? undefined : { onAccept, unprovenMax });
   }
 
   dial(options: DialOptions, now: Micros): Connection {
@@ -124,19 +124,20 @@ export class Crowd {
   readonly server: CrowdEnd;
   readonly client: CrowdEnd;
 
-  constructor(seed: number, network: NetworkSpec) {
+  /** @param unprovenMax Handshakes under way from which on the listener asks callers for a token. */
+  constructor(seed: number, network: NetworkSpec, unprovenMax: number = UNPROVEN_MAX) {
     this.sim = new Simulator({ seed });
     this.network = new Network(this.sim, network);
-    this.client = this.#end('callers', false);
-    this.server = this.#end('listener', true);
+    this.client = this.#end('callers', undefined);
+    this.server = this.#end('listener', unprovenMax);
     connectHosts(this.client.host, this.server.host, this.network);
     this.client.host.start();
   }
 
-  #end(name: string, isListener: boolean): CrowdEnd {
+  #end(name: string, unprovenMax: number | undefined): CrowdEnd {
     const host = (): ProtocolHost<CrowdEvent> => end.host;
     const shared = sharedOptions(this.sim.random.fork(), (path) => host().addressOf(path) ?? 0);
-    const protocol = new EndpointProtocol(shared, isListener);
+    const protocol = new EndpointProtocol(shared, unprovenMax);
     const end: { -readonly [K in keyof CrowdEnd]: CrowdEnd[K] } = {
       protocol,
       host: undefined as unknown as ProtocolHost<CrowdEvent>,

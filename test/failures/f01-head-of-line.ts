@@ -12,7 +12,7 @@ import { World } from './world.ts';
 
 const NETWORK = symmetric({ delayMs: 30, rateBps: 50e6, jitter: { kind: 'late', ms: 1 } });
 const COPIES = 10;
-const DURATION_MS = 6_000;
+const DURATION_MS = 4_000;
 const VIDEO_MARK = 0xee;
 const AUDIO_MARK = 0x11;
 
@@ -47,7 +47,7 @@ function audioLatency(seed: number, isBlocked: boolean): number {
     dropped++;
     return false;
   });
-  world.run(DURATION_MS + 3_000);
+  world.run(DURATION_MS + 500);
   world.assertOpen();
   if (isBlocked && dropped < 6) throw new Error(`only ${dropped} packets were dropped`);
   for (const track of [audio, video]) {

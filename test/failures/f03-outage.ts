@@ -52,7 +52,6 @@ function darkFor(darkMs: number): FailureCase {
     figure: 'from light to the first fresh media frame',
     unit: 'ms',
     most: Math.ceil(RTT_MS + PROBE_MS + ACK_DELAY_MS + FRAME_MS),
-    ...(darkMs > 5_000 ? { seedsOfHundred: 25 } : {}),
     run: (seed) => outage(seed, darkMs),
   };
 }

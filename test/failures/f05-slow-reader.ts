@@ -103,7 +103,6 @@ export const slowReaders: readonly FailureCase[] = [
     figure: 'growth of what both ends hold, from 10 s to 60 s',
     unit: 'bytes',
     most: 65_536,
-    seedsOfHundred: 20,
     run: (seed) => {
       const { growthBytes, serverBytes, saidSo } = deadReader(seed);
       if (!saidSo) throw new Error('the sender does not say that it waits for the peer');

@@ -149,6 +149,5 @@ export const attackers: readonly FailureCase[] = ATTACKS.map(([name, attack, lea
   figure: 'share of media in time',
   unit: '',
   least,
-  seedsOfHundred: 40,
   run: (seed) => under(seed, attack, least),
 }));

@@ -58,7 +58,6 @@ export const timers: readonly FailureCase[] = [
     figure: 'packets declared lost and bytes sent again',
     unit: '',
     most: 0,
-    seedsOfHundred: 5,
     run: (seed) => ({ value: needlessResends(seed, 10) }),
   },
   {

@@ -23,7 +23,6 @@ export const halfCloses: readonly FailureCase[] = [
     figure: 'all bytes, in',
     unit: 's',
     most: 30,
-    seedsOfHundred: 50,
     run: (seed) => {
       const world = new World({ seed, network: NETWORK });
       world.connect();

@@ -7,6 +7,7 @@ import type { NatSpec } from '../../src/sim/nat.ts';
 import { type NetworkSpec, symmetric } from '../../src/sim/network.ts';
 import { preset } from '../../src/sim/presets.ts';
 import type { FailureCase } from './case.ts';
+import { remembered } from './remember.ts';
 import type { Side } from './stage.ts';
 import { transferCase } from './transfer.ts';
 import { World } from './world.ts';
@@ -61,7 +62,7 @@ function rebinding(name: string, from: Side, changes: 'port' | 'address'): Failu
 }
 
 /** Five minutes without a word behind a device that forgets a flow after thirty seconds; then media at once. */
-function afterSilence(seed: number): { firstMs: number; inTime: number } {
+const afterSilence: (seed: number) => { firstMs: number; inTime: number } = remembered((seed) => {
   const world = new World({ seed, network: behind({ idleTimeoutMs: 30_000 }) });
   world.connect();
   world.run(300_000);
@@ -72,7 +73,7 @@ function afterSilence(seed: number): { firstMs: number; inTime: number } {
   world.run(4_000);
   world.assertOpen();
   return { firstMs: (video.firstDeliveryUs(startUs) - startUs) / MILLISECOND, inTime: video.inTimeRatio() };
-}
+});
 
 function rebindSuite(name: 'interop-rebind-port' | 'interop-rebind-addr', title: string): FailureCase {
   return transferCase({
@@ -81,7 +82,6 @@ function rebindSuite(name: 'interop-rebind-port' | 'interop-rebind-addr', title:
     network: preset(name),
     bytes: [10 * MB],
     most: 60,
-    seedsOfHundred: 25,
     check: (world) => {
       const rebindings = world.pair.network.nat?.statistics.rebindings ?? 0;
       if (rebindings < 2) throw new Error(`only ${rebindings} rebindings`);
@@ -101,7 +101,6 @@ export const PATHS: readonly FailureCase[] = [
     figure: 'until the first media frame reaches the client',
     unit: 'ms',
     most: 120,
-    seedsOfHundred: 25,
     run: (seed) => ({ value: afterSilence(seed).firstMs }),
   },
   {
@@ -110,7 +109,6 @@ export const PATHS: readonly FailureCase[] = [
     figure: 'share in time of 1 Mbit/s to the client',
     unit: '',
     least: 0.98,
-    seedsOfHundred: 25,
     run: (seed) => ({ value: afterSilence(seed).inTime }),
   },
   rebindSuite('interop-rebind-port', 'rebind-port'),

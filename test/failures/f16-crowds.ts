@@ -13,6 +13,7 @@ import { addressOf } from '../../src/sim/nat.ts';
 import { symmetric } from '../../src/sim/network.ts';
 import type { FailureCase } from './case.ts';
 import { Crowd } from './crowd.ts';
+import { remembered } from './remember.ts';
 
 const NETWORK = symmetric({
   delayMs: 30,
@@ -129,28 +130,25 @@ interface Flood {
   readonly answered: number;
 }
 
-/** @param perAddress Every first packet from an address of its own, or all from one. */
-function flood(seed: number, isOn: boolean, fromOne: boolean): Flood {
+/** A call under a flood, or without one. @param from Every first packet from an address of its own, all from one, or none. */
+function flood(seed: number, from: 'everywhere' | 'one address' | 'nowhere'): Flood {
   const crowd = new Crowd(seed, NETWORK);
   const call = new EstablishedCall(crowd);
   crowd.run(1_000);
   call.latenciesMs.length = 0;
   // Made before anything is measured: the forger's memory is its own.
   const next = firstPackets(seed);
-  const packets = Array.from({ length: isOn ? FLOOD_PACKETS : 0 }, next);
+  const packets = Array.from({ length: from === 'nowhere' ? 0 : FLOOD_PACKETS }, next);
   const before = heapBytes();
   const { endpoint } = crowd.server.protocol;
   let halfOpenMax = 0;
   let sentBytes = 0;
   const startBytes = crowd.network.down.statistics.offeredBytes;
   for (const [i, packet] of packets.entries()) {
+    const address = addressOf(200 + (from === 'everywhere' ? i : 0), 4_000 + (i % 1_000));
     crowd.sim.schedule(crowd.sim.now + i * FLOOD_INTERVAL_US, () => {
       sentBytes += packet.length + 28;
-      crowd.network.up.inject(
-        packet,
-        packet.length + 28,
-        addressOf(200 + (fromOne ? 0 : i), 4_000 + (i % 1_000)),
-      );
+      crowd.network.up.inject(packet, packet.length + 28, address);
       halfOpenMax = Math.max(halfOpenMax, endpoint.halfOpenCount);
     });
   }
@@ -162,21 +160,23 @@ function flood(seed: number, isOn: boolean, fromOne: boolean): Flood {
   return { latencyMs: call.p99(), heapGrowth, halfOpenMax, answered };
 }
 
+const undisturbed: (seed: number) => Flood = remembered((seed) => flood(seed, 'nowhere'));
+const flooded: (seed: number) => Flood = remembered((seed) => flood(seed, 'everywhere'));
+
 function scaleCase(connections: number, isLong: boolean): FailureCase {
   return {
     row: 'F16',
     name: `${connections} connections in one process, each ending with its reason`,
     figure: 'memory of one end of an idle connection',
     unit: 'kB',
-    most: 200,
-    seedsOfHundred: 1,
+    most: 64,
     ...(isLong ? { isLong } : {}),
     run: (seed) => ({ value: scale(seed, connections).bytesPerEnd / 1e3 }),
   };
 }
 
 export const crowds: readonly FailureCase[] = [
-  scaleCase(300, false),
+  scaleCase(100, false),
   scaleCase(10_000, true),
   {
     row: 'flood',
@@ -184,11 +184,10 @@ export const crowds: readonly FailureCase[] = [
     figure: "change of an established call's p99 latency",
     unit: 'ms',
     most: 5,
-    seedsOfHundred: 15,
     run: (seed) => {
-      const under = flood(seed, true, false);
+      const under = flooded(seed);
       const { halfOpenMax, answered } = under;
-      const value = under.latencyMs - flood(seed, false, false).latencyMs;
+      const value = under.latencyMs - undisturbed(seed).latencyMs;
       return { value, notes: { halfOpenMax, bytesBackPerByte: answered } };
     },
   },
@@ -198,8 +197,7 @@ export const crowds: readonly FailureCase[] = [
     figure: 'growth over ten seconds, the simulator included',
     unit: 'MB',
     most: 16,
-    seedsOfHundred: 15,
-    run: (seed) => ({ value: flood(seed, true, false).heapGrowth / 1e6 }),
+    run: (seed) => ({ value: flooded(seed).heapGrowth / 1e6 }),
   },
   {
     row: 'flood',
@@ -207,10 +205,9 @@ export const crowds: readonly FailureCase[] = [
     figure: "change of an established call's p99 latency",
     unit: 'ms',
     most: 5,
-    seedsOfHundred: 15,
     run: (seed) => {
-      const under = flood(seed, true, true);
-      const value = under.latencyMs - flood(seed, false, true).latencyMs;
+      const under = flood(seed, 'one address');
+      const value = under.latencyMs - undisturbed(seed).latencyMs;
       return { value, notes: { halfOpenMax: under.halfOpenMax } };
     },
   },

@@ -11,6 +11,7 @@ import { attackers } from './f10-attackers.ts';
 import { timers } from './f12-timers.ts';
 import { halfCloses } from './f14-half-close.ts';
 import { PATHS } from './f15-paths.ts';
+import { product } from './f17-product.ts';
 
 export const FIELD: readonly FailureCase[] = [
   ...headOfLine,
@@ -24,4 +25,5 @@ export const FIELD: readonly FailureCase[] = [
   ...timers,
   ...halfCloses,
   ...PATHS,
+  ...product,
 ];

@@ -151,7 +151,6 @@ export const greedyPeers: readonly FailureCase[] = PEERS.map(
     figure: `memory held after ${packets} packets`,
     unit: 'MB',
     most: mostMb,
-    seedsOfHundred: 5,
     run: (seed) => {
       const { heldMb, errorCode: ended } = greedy(seed, packets, greed);
       if (ended !== errorCode)

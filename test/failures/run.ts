@@ -1,15 +1,13 @@
 /**
  * `npm run test:failures -- [--json FILE] [--seeds N] [--first N] [--only TEXT] [--no-tcp]`: every failure case on N seeds
- * (20), one line each with its figure, the worst seed and what TCP did; all of it as JSON too. `npm run soak` is the same
- * on a thousand seeds. Exit 1 if anything failed.
+ * (20), one line each with its figure, the worst seed and what TCP did; all of it as JSON too. Exit 1 if anything failed.
  */
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { ALL } from './all.ts';
-import { isChosen, judge, type Outcome } from './case.ts';
-import { SEEDS } from './seeds.ts';
+import { judge, type Outcome, SEEDS, seedsOf } from './case.ts';
 import { describe, type Summary, summarize } from './summary.ts';
 
 const { values } = parseArgs({
@@ -28,21 +26,17 @@ if (!Number.isSafeInteger(count) || count < 1 || !Number.isSafeInteger(first) ||
   process.exit(2);
 }
 /** Cases of half a minute are for soaks, and for whoever names them. */
-const LONG_FROM = 100;
 const chosen = ALL.filter(
   ({ row, name, isLong }) =>
-    `${row} ${name}`.includes(values.only) && (isLong !== true || count >= LONG_FROM || values.only !== ''),
+    `${row} ${name}`.includes(values.only) && (isLong !== true || values.only !== ''),
 );
-/** TCP is asked on the first seeds only: it does not change, and costs as much again. */
-const TCP_SEEDS = 20;
 
 const summaries: Summary[] = [];
 for (const one of chosen) {
   const startedAt = process.cpuUsage();
   const outcomes: Outcome[] = [];
-  for (let seed = first; seed < first + count; seed++) {
-    if (!isChosen(one, seed)) continue;
-    const outcome = judge(one, seed, !values['no-tcp'] && seed <= TCP_SEEDS);
+  for (let seed = first; seed < first + seedsOf(one, count); seed++) {
+    const outcome = judge(one, seed, !values['no-tcp']);
     outcomes.push(outcome);
     if (!outcome.isGood) console.log(`     seed ${seed}: ${outcome.fault}`);
   }

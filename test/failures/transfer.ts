@@ -20,7 +20,6 @@ export interface TransferSpec {
   readonly startBitrateBps?: number;
   /** TCP moves as many bytes in one stream. */
   readonly hasTcp?: boolean;
-  readonly seedsOfHundred?: number;
   /** What else must hold in the end; throws if it does not. */
   readonly check?: (world: World) => void;
   readonly arrange?: (world: World) => void;
@@ -55,8 +54,8 @@ function turned(network: NetworkSpec, from: Side): NetworkSpec {
 
 /** The case. */
 export function transferCase(spec: TransferSpec): FailureCase {
-  const { row, name, most, bytes, seedsOfHundred = 100 } = spec;
+  const { row, name, most, bytes } = spec;
   const total = bytes.reduce((sum, size) => sum + size, 0);
   const figure = `${total} bytes in ${bytes.length === 1 ? 'one stream' : `${bytes.length} streams`}`;
-  return { row, name, figure, unit: 's', most, seedsOfHundred, run: (seed) => transfer(spec, seed) };
+  return { row, name, figure, unit: 's', most, run: (seed) => transfer(spec, seed) };
 }

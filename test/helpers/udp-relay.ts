@@ -1,27 +1,33 @@
 /**
  * A NAT on loopback: what a caller sends to it reaches the listener from another port, and back. It can give the flow
- * another outer port, or forget a caller's port for good, as devices on real paths do.
+ * another outer port, or forget a caller's port for good, as devices on real paths do; and lose, delay and copy datagrams.
  */
 import { createSocket, type Socket } from 'node:dgram';
 
 const HOST = '127.0.0.1';
 
+/** Decides about each datagram, both ways: calls `forward` at once, later, more than once or never. */
+export type Carry = (forward: () => void) => void;
+
 export class UdpRelay {
   readonly #inside: Socket = createSocket('udp4');
   readonly #target: number;
+  readonly #carry: Carry;
+  #isClosed = false;
   /** Outer socket by inner port. */
   readonly #outer: Map<number, Socket> = new Map();
   readonly #forgotten: Set<number> = new Set();
   /** Inner ports seen. */
   readonly callers: Set<number> = new Set();
 
-  private constructor(target: number) {
+  private constructor(target: number, carry: Carry) {
     this.#target = target;
+    this.#carry = carry;
     this.#inside.on('message', (message, { port }) => this.#out(message, port));
   }
 
-  static async open(target: number): Promise<UdpRelay> {
-    const relay = new UdpRelay(target);
+  static async open(target: number, carry: Carry = (forward) => forward()): Promise<UdpRelay> {
+    const relay = new UdpRelay(target, carry);
     await new Promise<void>((resolve) => relay.#inside.bind(0, HOST, resolve));
     return relay;
   }
@@ -38,11 +44,16 @@ export class UdpRelay {
       socket = createSocket('udp4');
       socket.bind(0, HOST);
       socket.on('message', (answer) => {
-        if (this.#outer.get(port) === socket) this.#inside.send(answer, port, HOST);
+        this.#carry(() => {
+          if (!this.#isClosed && this.#outer.get(port) === socket) this.#inside.send(answer, port, HOST);
+        });
       });
       this.#outer.set(port, socket);
     }
-    socket.send(message, this.#target, HOST);
+    const outer = socket;
+    this.#carry(() => {
+      if (this.#outer.get(port) === outer) outer.send(message, this.#target, HOST);
+    });
   }
 
   /** Every flow gets another outer port with its next datagram. */
@@ -58,6 +69,7 @@ export class UdpRelay {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.rebind();
     this.#inside.close();
   }

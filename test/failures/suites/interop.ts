@@ -137,7 +137,6 @@ export const INTEROP: readonly FailureCase[] = [
     bytes: [10 * MB],
     most: LIMIT_S,
     hasTcp: true,
-    seedsOfHundred: 50,
   }),
   transferCase({
     row: ROW,
@@ -191,7 +190,6 @@ export const INTEROP: readonly FailureCase[] = [
     bytes: [10 * MB],
     most: 12,
     hasTcp: true,
-    seedsOfHundred: 25,
   }),
   transferCase({
     row: ROW,
@@ -199,7 +197,6 @@ export const INTEROP: readonly FailureCase[] = [
     network: preset('interop'),
     bytes: [25 * MB],
     most: 180,
-    seedsOfHundred: 5,
     arrange: (world) => {
       const { sim, network } = world.pair;
       const tcp = new TcpFlow(sim, { forward: network.down, backward: network.up, congestion: 'cubic' });

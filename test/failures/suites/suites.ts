@@ -4,5 +4,14 @@ import { EXTREMES } from './extremes.ts';
 import { HANDSHAKES } from './handshakes.ts';
 import { INTEROP } from './interop.ts';
 import { NETWORKS } from './networks.ts';
+import { PACKETS } from './packets.ts';
+import { RETRIES } from './retry.ts';
 
-export const SUITES: readonly FailureCase[] = [...INTEROP, ...HANDSHAKES, ...NETWORKS, ...EXTREMES];
+export const SUITES: readonly FailureCase[] = [
+  ...INTEROP,
+  ...RETRIES,
+  ...HANDSHAKES,
+  ...PACKETS,
+  ...NETWORKS,
+  ...EXTREMES,
+];

@@ -1,0 +1,149 @@
+/**
+ * `npm run soak -- [--seeds N] [--minutes N] [--only TEXT] [--state FILE] [--json FILE]`: every failure case on a thousand
+ * seeds, in one process. The case that has used the least computing time so far goes next, so that cheap ones have all
+ * their seeds soon and dear ones as many as the time allows. Stops after so many minutes, or when it is told to; what is
+ * done is kept in the state file, and the next run of the same sources goes on there. Exit 1 if anything failed.
+ */
+import { createHash } from 'node:crypto';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { dirname, join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { ALL } from './all.ts';
+import { type FailureCase, judge, type Outcome } from './case.ts';
+import { describe, type Summary, summarize } from './summary.ts';
+
+const SEEDS = 1_000;
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** What the outcome of a case follows from. */
+const SOURCES: readonly string[] = ['src', 'test/failures', 'test/helpers'];
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: String(SEEDS) },
+    minutes: { type: 'string', default: 'Infinity' },
+    only: { type: 'string', default: '' },
+    state: { type: 'string', default: join(ROOT, '.tmp/soak.jsonl') },
+    json: { type: 'string' },
+  },
+});
+const seeds = Number(values.seeds);
+const minutes = Number(values.minutes);
+if (!Number.isSafeInteger(seeds) || seeds < 1 || !(minutes > 0)) {
+  console.error('--seeds is a positive integer, --minutes a positive number');
+  process.exit(2);
+}
+
+/** One case and how far it is. */
+class Progress {
+  readonly one: FailureCase;
+  readonly outcomes: Outcome[] = [];
+  cpuMs = 0;
+  #next = 1;
+
+  constructor(one: FailureCase) {
+    this.one = one;
+  }
+
+  get seed(): number {
+    return this.#next;
+  }
+
+  get isDone(): boolean {
+    return this.#next > seeds;
+  }
+
+  add(outcome: Outcome, cpuMs: number): void {
+    this.outcomes.push(outcome);
+    this.cpuMs += cpuMs;
+    this.#next = outcome.seed + 1;
+  }
+}
+
+/** Names the sources: outcomes of others are not continued. */
+function sourcesHash(): string {
+  const hash = createHash('sha256');
+  for (const folder of SOURCES) {
+    const files = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .sort();
+    for (const name of files) hash.update(name).update(readFileSync(join(ROOT, folder, name)));
+  }
+  return hash.digest('hex').slice(0, 16);
+}
+
+interface Line {
+  readonly outcome: Outcome;
+  readonly cpuMs: number;
+}
+
+/** Takes up what an earlier run has left, or begins the file. */
+function resume(all: ReadonlyMap<string, Progress>, sources: string): void {
+  let lines: string[] = [];
+  try {
+    lines = readFileSync(values.state, 'utf8').trimEnd().split('\n');
+  } catch {
+    mkdirSync(dirname(values.state), { recursive: true });
+  }
+  const isSame = lines[0] === JSON.stringify({ sources });
+  if (lines.length > 1 && !isSame) console.log(`${values.state} is of other sources: from the beginning`);
+  if (!isSame) {
+    writeFileSync(values.state, `${JSON.stringify({ sources })}\n`);
+    return;
+  }
+  for (const text of lines.slice(1)) {
+    const { outcome, cpuMs } = JSON.parse(text) as Line;
+    all.get(nameOf(outcome))?.add(outcome, cpuMs);
+  }
+  console.log(`goes on after ${lines.length - 1} runs`);
+}
+
+function nameOf({ row, name }: { readonly row: string; readonly name: string }): string {
+  return `${row}: ${name}`;
+}
+
+function leastUsed(all: readonly Progress[]): Progress | undefined {
+  let least: Progress | undefined;
+  for (const next of all) if (!next.isDone && (least === undefined || next.cpuMs < least.cpuMs)) least = next;
+  return least;
+}
+
+/** Cases of half a minute are for whoever names them. */
+const chosen = ALL.filter(
+  ({ row, name, isLong }) =>
+    `${row} ${name}`.includes(values.only) && (isLong !== true || values.only !== ''),
+);
+const progress = chosen.map((one) => new Progress(one));
+const sources = sourcesHash();
+resume(new Map(progress.map((of) => [nameOf(of.one), of])), sources);
+
+let isStopped = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => (isStopped = true));
+const untilMs = performance.now() + minutes * 60_000;
+for (let next = leastUsed(progress); next !== undefined; next = leastUsed(progress)) {
+  const startedAt = process.cpuUsage();
+  const outcome = judge(next.one, next.seed);
+  const used = process.cpuUsage(startedAt);
+  const cpuMs = Math.round((used.user + used.system) / 1e3);
+  if (!outcome.isGood) console.log(`${nameOf(outcome)}, seed ${outcome.seed}: ${outcome.fault}`);
+  next.add(outcome, cpuMs);
+  appendFileSync(values.state, `${JSON.stringify({ outcome, cpuMs } satisfies Line)}\n`);
+  // Signals are heard between two turns of the event loop.
+  await new Promise((resolve) => setImmediate(resolve));
+  if (isStopped || performance.now() > untilMs) break;
+}
+
+const summaries: Summary[] = progress.map(({ one, outcomes, cpuMs }) => summarize(one, outcomes, cpuMs));
+for (const summary of summaries) console.log(describe(summary));
+const failed = summaries.filter(({ passed, seeds: ran }) => passed < ran).length;
+const left = progress.filter(({ isDone }) => !isDone).length;
+console.log(`${summaries.length - failed} cases passed, ${failed} failed; ${left} have seeds left to run`);
+if (values.json !== undefined) {
+  const machine = { node: process.version, cpu: cpus()[0]?.model ?? 'unknown' };
+  const cpuSeconds = Math.round(summaries.reduce((sum, { cpuMs }) => sum + cpuMs, 0) / 1e3);
+  const head = { seeds, sources, machine, cpuSeconds };
+  writeFileSync(values.json, `${JSON.stringify({ ...head, cases: summaries }, undefined, 1)}\n`);
+}
+process.exitCode = failed === 0 ? 0 : 1;

@@ -138,6 +138,8 @@ export class Tracks {
       case 'track-ended':
         this.#incoming.get(event.trackId)?.onEnded(true);
         this.#incoming.delete(event.trackId);
+        // Taken for the last time: the core forgets it now, whether or not its last frames have been read.
+        this.#core.tracks.receiver(event.trackId);
         return;
       case 'frame-settled':
         this.#outgoing.get(event.trackId)?.onFrameSettled(event.frameId, event.outcome);

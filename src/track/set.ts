@@ -381,7 +381,8 @@ export class TrackSet implements FrameSource {
     onFinished: (receiver: TrackReceiver): void => {
       this.#options.events.onEnded(receiver.id);
       const track = this.#table.remote(receiver.id);
-      if (track !== undefined) this.#collectRemote(track);
+      // Whoever looks it up to read what has just become readable must still find it.
+      if (track !== undefined && receiver.readableFrames === 0) this.#collectRemote(track);
     },
     onAckWanted: (receiver: TrackReceiver): void => {
       const track = this.#table.remote(receiver.id);

@@ -52,25 +52,27 @@ describe('a reliable track', () => {
 });
 
 describe('the delivery of a live track', () => {
-  /** Sends ten media frames, 20 ms apart in media time, all at once. Gives how long after the first each came, ms. */
+  const LATENCY_MS = 1500;
+  /** Sends ten media frames, 20 ms apart in media time, all at once. Gives how long after that each came, ms. */
   async function arrivals(to: Connection, from: Connection, wish: 'asap' | 'timed'): Promise<number[]> {
     const incoming = to.incomingTracks[Symbol.asyncIterator]();
-    const track = from.createTrack({ delivery: wish, latency: 1500 });
+    const track = from.createTrack({ delivery: wish, latency: LATENCY_MS });
+    const startedAt = performance.now();
     for (let i = 0; i < 10; i++) track.send(new Uint8Array(100), { timestamp: i * 20_000 });
     const received = (await incoming.next()).value as IncomingTrack;
     deliveries.push(received.delivery);
     const times: number[] = [];
     void track.end();
     for await (const _ of received) times.push(performance.now());
-    return times.map((time) => time - (times[0] as number));
+    return times.map((time) => time - startedAt);
   }
   const deliveries: string[] = [];
 
   it('is what the sender wishes', async () => {
     const timed = await arrivals(sender, receiver, 'timed');
     expect(timed.length).toBe(10);
-    // Never before its time.
-    for (let i = 0; i < 10; i++) expect(timed[i]).toBeGreaterThan(i * 20 - 10);
+    // Never before its time; a busy machine makes it later.
+    for (let i = 0; i < 10; i++) expect(timed[i]).toBeGreaterThan(LATENCY_MS + i * 20 - 10);
     expect(deliveries).toEqual(['timed']);
   });
 
@@ -83,7 +85,7 @@ describe('the delivery of a live track', () => {
     );
     const peer = (await accepted).value as Connection;
     const timed = await arrivals(peer, caller, 'asap');
-    for (let i = 0; i < 10; i++) expect(timed[i]).toBeGreaterThan(i * 20 - 10);
+    for (let i = 0; i < 10; i++) expect(timed[i]).toBeGreaterThan(LATENCY_MS + i * 20 - 10);
     await arrivals(caller, peer, 'timed');
     expect(deliveries.slice(-2)).toEqual(['timed', 'asap']);
     await caller.close();

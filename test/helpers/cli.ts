@@ -108,8 +108,9 @@ export class Program {
   }
 
   /** Waits until stderr matches. Rejects when the program ends without it. */
-  async says(pattern: RegExp): Promise<RegExpMatchArray> {
-    return this.#until(() => this.#stderr.match(pattern) ?? undefined, `stderr to match ${pattern}`);
+  async says(pattern: RegExp, patienceMs: number = PATIENCE_MS): Promise<RegExpMatchArray> {
+    const found = (): RegExpMatchArray | undefined => this.#stderr.match(pattern) ?? undefined;
+    return this.#until(found, `stderr to match ${pattern}`, patienceMs);
   }
 
   /** Waits for that many bytes on stdout. */
@@ -117,8 +118,12 @@ export class Program {
     await this.#until(() => (this.stdout.length >= bytes ? true : undefined), `${bytes} bytes on stdout`);
   }
 
-  async #until<T>(condition: () => T | undefined, what: string): Promise<T> {
-    const giveUpAt = Date.now() + PATIENCE_MS;
+  async #until<T>(
+    condition: () => T | undefined,
+    what: string,
+    patienceMs: number = PATIENCE_MS,
+  ): Promise<T> {
+    const giveUpAt = Date.now() + patienceMs;
     for (;;) {
       const wasOver = this.#isOver;
       const found = condition();

@@ -29,6 +29,7 @@ const PRESSED_SHARE = 0.35;
 /** What is asked of the rate controller: whose loss it is, and the pace. */
 interface CongestionView {
   readonly isCongested: boolean;
+  readonly queueDelayUs: Micros;
   readonly pacingRateBps: number;
 }
 
@@ -161,7 +162,8 @@ export class Redundancy implements RedundancyPolicy, PacketObserver {
 
   onPacketLost(packetNumber: number, sizeBytes: number, sentAtUs: Micros, now: Micros): void {
     this.#now = now;
-    this.model.onLost(packetNumber, now, this.#controller.isCongested);
+    const { isCongested, queueDelayUs } = this.#controller;
+    this.model.onLost(packetNumber, now, isCongested, queueDelayUs);
     this.#controller.onPacketLost(packetNumber, sizeBytes, sentAtUs, now);
   }
 

@@ -8,7 +8,7 @@
  * Gavalda, 2007): a steady path is known ever better, a rise is believed at three sigma of a quarter of a second, a
  * fall only at five: rising quickly and falling slowly.
  */
-import { MILLISECOND, type Micros } from '../base/protocol.ts';
+import { MILLISECOND, type Micros, NEVER } from '../base/protocol.ts';
 
 const BUCKET_US: Micros = 250 * MILLISECOND;
 /** 16 s in all: longer ago says nothing of the path now. */
@@ -26,6 +26,8 @@ const PRIOR_RUNS = 2;
 /** One-way delay above its least by this much is a queue: what is lost then is congestion (an overflow), not the path. */
 const QUEUE_US_MIN: Micros = 20 * MILLISECOND;
 const QUEUE_JITTERS = 4;
+/** The rate controller sees less than this where no queue stands. */
+const STANDING_US_MIN: Micros = 5 * MILLISECOND;
 
 export class LossModel {
   /** Packets lost in all, spurious losses taken back. */
@@ -62,11 +64,12 @@ export class LossModel {
    * One packet was declared lost; in ascending order of packet number within one acknowledgement.
    *
    * @param isCongested The rate controller takes losses now for congestion.
+   * @param standingUs The queue that it sees, which stays short when the path has only become longer.
    */
-  onLost(packetNumber: number, now: Micros, isCongested = false): void {
+  onLost(packetNumber: number, now: Micros, isCongested = false, standingUs: Micros = NEVER): void {
     this.#turn(now);
     this.lostCount++;
-    if (isCongested || this.isQueueing) {
+    if (isCongested || (this.isQueueing && standingUs > STANDING_US_MIN)) {
       this.congestionCount++;
       return;
     }

@@ -20,7 +20,9 @@ const CLASS_WEIGHT = { key: 3, audio: 0.8, ordinary: 1, discardable: 0.3 } as co
  * What is handed out as soon as it is there is worth more early: the usual media frame shall wait for no resend, neither
  * its own nor that of an earlier one. Somewhat more than half of them, so that the median is that of the path.
  */
-const PROMPT_SHARE = 0.57;
+const PROMPT_SHARE = 0.56;
+/** Long resends hold up many: to spare all of them the wait would cost more than the deadline does. */
+const WAITING_MAX = 3;
 /** A media frame that need not wait is worth so many symbols for each of its own. */
 const PROMPT_WORTH = 0.12;
 
@@ -74,8 +76,8 @@ export class Planner {
     const table = this.#tables.flights(price, sharing);
     if (waiting === 0) return table.spares(symbols, rounds + 1);
     // All that it would wait for must be complete without a resend.
-    const share = PROMPT_SHARE ** (1 / waiting);
-    return table.promptSpares(symbols, rounds + 1, share, PROMPT_WORTH * symbols * waiting);
+    const held = Math.min(waiting, WAITING_MAX);
+    return table.promptSpares(symbols, rounds + 1, PROMPT_SHARE ** (1 / held), PROMPT_WORTH * symbols * held);
   }
 
   /** Repair symbols beside `missing` symbols that are resent, when `rounds` more flights can follow. */

@@ -9,9 +9,23 @@ const SEND_TIMES = 65_536;
 /** How far a send time may lie ahead of what the offset says: paths get shorter, clocks drift; 62 s are left behind. */
 const AHEAD_US = 3 * SECOND;
 
+/**
+ * A path that has become longer: in two stretches of this length, with enough symbols each, the least offset stays put,
+ * well above the one known. A queue does not stay put.
+ */
+const STRETCH_US: Micros = 400 * MILLISECOND;
+const STRETCH_SYMBOLS_MIN = 8;
+const LONGER_US_MIN: Micros = 20 * MILLISECOND;
+const STEADY_US: Micros = 4 * MILLISECOND;
+
 /** See the file header. */
 export class ArrivalClock {
   readonly #offset: WindowedMin = new WindowedMin();
+  // The stretch at hand, and the least offset of the one before.
+  #stretchEndsUs: Micros = 0;
+  #stretchSymbols = 0;
+  #stretchLeast = NEVER;
+  #lastLeast = NEVER;
 
   get isSet(): boolean {
     return this.#offset.value !== NEVER;
@@ -33,7 +47,23 @@ export class ArrivalClock {
   /** As {@link expand}, for a symbol that arrived `now`: learns the offset too. */
   onArrival(sendTimeMs: number, now: Micros): Micros {
     const sentAtUs = this.expand(sendTimeMs, now);
+    this.#noticeLonger(now - sentAtUs, now);
     this.#offset.add(now - sentAtUs, now);
     return sentAtUs;
+  }
+
+  /** Gives the least offset up once the path is longer: deadlines would be too early until it is forgotten. */
+  #noticeLonger(offsetUs: Micros, now: Micros): void {
+    if (now >= this.#stretchEndsUs) {
+      const least = this.#stretchSymbols >= STRETCH_SYMBOLS_MIN ? this.#stretchLeast : NEVER;
+      const isLonger = least !== NEVER && least > this.#offset.value + LONGER_US_MIN;
+      if (isLonger && Math.abs(least - this.#lastLeast) < STEADY_US) this.#offset.clear();
+      this.#lastLeast = least;
+      this.#stretchEndsUs = now + STRETCH_US;
+      this.#stretchSymbols = 0;
+      this.#stretchLeast = NEVER;
+    }
+    this.#stretchSymbols++;
+    this.#stretchLeast = Math.min(this.#stretchLeast, offsetUs);
   }
 }

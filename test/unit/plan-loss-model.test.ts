@@ -95,6 +95,16 @@ describe('loss model', () => {
     expect([model.lostCount, model.congestionCount]).toEqual([20, 20]);
   });
 
+  test('counts what is lost on a path that has become longer: no queue stands there', () => {
+    const model = new LossModel();
+    for (let i = 0; i < 200; i++) model.onAcked(i * 2_500, 30_000);
+    for (let i = 0; i < 20; i++) model.onAcked(500_000 + i * 2_500, 120_000);
+    for (let i = 0; i < 20; i++) model.onLost(1000 + i, 560_000, false, 600);
+    expect(model.isQueueing).toBe(true);
+    expect(model.lossRatio).toBeGreaterThan(0.05);
+    expect(model.congestionCount).toBe(0);
+  });
+
   test('does not count what the controller calls congestion', () => {
     const model = new LossModel();
     for (let i = 0; i < 100; i++) model.onAcked(i * 2_500);

@@ -7,6 +7,7 @@ import type { LatencySummary } from '../../src/lab/measure.ts';
 import { Network, Simulator, TcpFlow } from '../../src/sim.ts';
 import { milliseconds } from '../loss/format.ts';
 import { goodputBytes, type KernelSpec } from './cell.ts';
+import { median } from './median.ts';
 import type { Finished } from './store.ts';
 import type { Rows } from './tables.ts';
 
@@ -16,6 +17,8 @@ const SEEDS = [1, 2, 3, 4, 5];
 const RATIO_MIN = 0.75;
 const RATIO_MAX = 1.25;
 const GOODPUT_BPS_MIN = 0.5e6;
+/** Below this nothing is left to compare. */
+const RATIO_BPS_MIN = 0.01e6;
 
 const STARTUP_MS = 3_000;
 /** Of bytes without frames. */
@@ -38,13 +41,9 @@ export interface Comparison {
   readonly isMet: boolean;
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number;
-}
-
 function medianLatency(latencies: readonly LatencySummary[]): LatencySummary {
   if (latencies[0] === NO_LATENCY) return NO_LATENCY;
-  const of = (name: keyof LatencySummary): number => median(latencies.map((latency) => latency[name]));
+  const of = (name: keyof LatencySummary): number => median(latencies.map((latency) => latency[name])) ?? 0;
   return { p50Ms: of('p50Ms'), p95Ms: of('p95Ms'), p99Ms: of('p99Ms'), maxMs: of('maxMs') };
 }
 
@@ -139,7 +138,7 @@ export function modelRows(comparisons: readonly Comparison[]): Rows {
     one.id,
     (one.kernelBps / 1e6).toFixed(2),
     (one.modelBps / 1e6).toFixed(2),
-    one.ratio.toFixed(2),
+    one.kernelBps > RATIO_BPS_MIN ? one.ratio.toFixed(2) : '-',
     one.kernelBps > GOODPUT_BPS_MIN ? (one.isMet ? 'met' : 'NOT MET') : '-',
     latency(one.kernelLatency),
     latency(one.modelLatency),

@@ -8,6 +8,7 @@ import { ADAPTERS, adapterOf } from '../../bench/kernel/adapters/all.ts';
 import { Assembler, fragmentsOf } from '../../bench/kernel/ends/fragments.ts';
 import { makeFrame, readFrame } from '../../bench/kernel/frame-bytes.ts';
 import { allCells, type KernelCellPlan, quickCells } from '../../bench/kernel/matrix.ts';
+import { median } from '../../bench/kernel/median.ts';
 import { FrameRun } from '../../bench/kernel/pipe-frames.ts';
 import { picture, readmeSection } from '../../bench/kernel/publish.ts';
 import { kernelSections } from '../../bench/kernel/report.ts';
@@ -223,6 +224,12 @@ describe('the store', () => {
     expect(store.load({ ...one.cell, spec: { ...one.cell.spec, seed: 2 } })).toBeUndefined();
     store.save({ ...one, result: { ...one.result, faults: ['a clock ran backwards'] } });
     expect(store.load(one.cell)).toBeUndefined();
+  });
+});
+
+describe('the median', () => {
+  it('is the middle, or the mean of the two in the middle', () => {
+    expect([median([3, 1, 2]), median([4, 1, 2, 3]), median([])]).toEqual([2, 2.5, undefined]);
   });
 });
 

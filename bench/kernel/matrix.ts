@@ -93,14 +93,6 @@ function videoLimits(rttMs: number, loss: string): KernelLimits {
   };
 }
 
-/** Of the variant only the latency, which is what it is there for. */
-function limitsOf(transport: string, rttMs: number, loss: string): KernelLimits {
-  if (!transport.startsWith('millrace')) return {};
-  const limits = videoLimits(rttMs, loss);
-  const { onTimeMin: _, wireRatioMax: __, ...latency } = limits;
-  return transport === 'millrace' ? limits : latency;
-}
-
 function videoCells(set: 'video' | 'quick'): KernelCellPlan[] {
   const isQuick = set === 'quick';
   const rtts = isQuick ? [60] : VIDEO_RTTS;
@@ -128,7 +120,7 @@ function videoCells(set: 'video' | 'quick'): KernelCellPlan[] {
             durationMs: STARTUP_MS + measuredMs,
             seed: 1,
           },
-          limits: isQuick ? {} : limitsOf(transport, rttMs, loss),
+          limits: transport === 'millrace' && !isQuick ? videoLimits(rttMs, loss) : {},
         };
       }),
     ),

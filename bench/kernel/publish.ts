@@ -78,10 +78,22 @@ export function readmeSection(cells: readonly Finished[], facts: ReportFile['fac
   ].join('\n');
 }
 
+/** Without the curves of the first seconds, which nobody draws. */
+function shortened(finished: Finished): Finished {
+  const sources = finished.result.sources.map((source) => ({
+    ...source,
+    startup: { ...source.startup, latencyCurveMs: [] },
+  }));
+  return { ...finished, result: { ...finished.result, sources } };
+}
+
 /** Writes results, picture and README. Throws a `RangeError` when the README has no marks. */
 export function publish(file: ReportFile & { readonly cells: readonly Finished[] }): void {
   mkdirSync(path('bench/results'), { recursive: true });
-  writeFileSync(path('bench/results/kernel.json'), `${toJson(file)}\n`);
+  writeFileSync(
+    path('bench/results/kernel.json'),
+    `${toJson({ ...file, cells: file.cells.map(shortened) })}\n`,
+  );
   writeFileSync(path(PICTURE), picture(file.cells));
   const readme = readFileSync(path('README.md'), 'utf8');
   const begin = readme.indexOf(BEGIN);

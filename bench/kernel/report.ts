@@ -13,7 +13,6 @@ import { type KernelVerdict, onTimeShare, wireRatio } from './verdict.ts';
 /** One look for each transport in all charts; variants of one are dashed. */
 const LOOKS: Readonly<Record<string, Pick<Series, 'tone' | 'style'>>> = {
   millrace: { tone: 'accent' },
-  'millrace-unordered': { tone: 'accent', style: 'dashed' },
   'tcp-cubic': { tone: 'warm' },
   'tcp-cubic-skip': { tone: 'warm', style: 'dashed' },
   'tcp-bbr': { tone: 'cool' },
@@ -45,6 +44,16 @@ function ofTransports(
   });
 }
 
+/** Bursts below an axis. */
+const SHORT: Readonly<Record<string, string>> = { burst: 'x4', 'burst-time': '20 ms' };
+const X_NAME = 'loss each way; x4, 20 ms: 5 % in such bursts';
+
+/** With a gap before the bursts, over which no line leads. */
+function apart(losses: readonly string[]): string[] {
+  const at = losses.findIndex((loss) => loss.startsWith('burst'));
+  return at <= 0 ? [...losses] : [...losses.slice(0, at), '', ...losses.slice(at)];
+}
+
 /** One chart per RTT: a figure of each transport by loss, the median where there are several seeds. */
 function byLoss(
   cells: readonly Finished[],
@@ -56,10 +65,10 @@ function byLoss(
   const rtts = [...new Set(cells.map(({ cell }) => cell.facets.rttMs))];
   return rtts.map((rttMs) => {
     const own = cells.filter(({ cell }) => cell.facets.rttMs === rttMs);
-    const losses = [...new Set(own.map(({ cell }) => cell.facets.loss))];
+    const losses = apart([...new Set(own.map(({ cell }) => cell.facets.loss))]);
     return {
       title: `${what}, RTT ${rttMs} ms`,
-      x: { name: 'loss each way', scale: 'category', categories: losses },
+      x: { name: X_NAME, scale: 'category', categories: losses.map((loss) => SHORT[loss] ?? loss) },
       y: { name: yName, ...range },
       series: ofTransports(own, HEADLINE, (of, name) => ({
         name,

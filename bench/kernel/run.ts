@@ -3,7 +3,7 @@
  * Workload: the frames of the loss bench through real sockets, between two network namespaces joined by the simulator's
  * links in real time; docs/benchmarks.md says how.
  * A bad answer: a limit of a cell missed; millrace on time less often than a TCP beside it; a cell that does not add up.
- * Usage: `npm run bench:kernel [-- --quick] [--set NAME] [--only CELL] [--transport NAME] [--jobs N] [--resume]
+ * Usage: `npm run bench:kernel [-- --quick] [--set NAME] [--only CELL] [--transport NAME] [--jobs N] [--resume | --stored]
  * [--folder PATH] [--json FILE] [--markdown FILE] [--model] [--timing] [--publish] [--normal-priority] [--list]`.
  * Linux, root, the package koffi. `--publish` changes bench/results and the README.
  * Ends with 1 for a bad answer, with 2 where the bench cannot run.
@@ -44,6 +44,7 @@ const { values } = parseArgs({
     transport: { type: 'string', multiple: true },
     jobs: { type: 'string', default: String(JOBS) },
     resume: { type: 'boolean', default: false },
+    stored: { type: 'boolean', default: false },
     folder: { type: 'string', default: FOLDER },
     json: { type: 'string' },
     markdown: { type: 'string' },
@@ -84,8 +85,9 @@ async function measure(
   made: Made,
 ): Promise<{ finished: Finished[]; faults: string[] }> {
   const store = new Store(values.folder);
-  const stored = values.resume ? cells.flatMap((cell) => store.load(cell) ?? []) : [];
-  const missing = cells.filter((cell) => !stored.some((one) => one.cell.id === cell.id));
+  const stored = values.resume || values.stored ? cells.flatMap((cell) => store.load(cell) ?? []) : [];
+  const isMissing = (cell: KernelCellPlan): boolean => !stored.some((one) => one.cell.id === cell.id);
+  const missing = values.stored ? [] : cells.filter(isMissing);
   const minutes = Math.ceil(estimateMs(missing, made.jobs) / 60_000);
   console.error(
     `${missing.length} cells, ${made.jobs} at a time: about ${minutes} min; ${stored.length} are there already`,
@@ -99,18 +101,21 @@ async function measure(
   return { finished: all, faults: [...faults, ...failed.map(({ cell, error }) => `${cell.id}: ${error}`)] };
 }
 
-/** Which cells come from which run: one clause for each. */
+/** Which transports were measured at which commit, and how. */
 function howMade(cells: readonly Finished[]): string {
   const load = Math.max(0, ...cells.map(({ result }) => result.load));
   const isBusy = load > availableParallelism();
-  const runs = new Map<string, Set<string>>();
-  for (const { cell, made } of cells) {
-    const how = `${made.version}, ${made.jobs} cells at a time, at ${made.priority} priority`;
-    runs.set(how, (runs.get(how) ?? new Set()).add(cell.spec.transport));
-  }
-  const parts = [...runs].map(([how, transports]) => `${[...transports].join(', ')}: ${how}`);
-  const beside = isBusy ? `; the machine did other work meanwhile (load up to ${load.toFixed(1)})` : '';
-  return `${parts.join('; ')}${beside}`;
+  const versions = new Map<string, Set<string>>();
+  for (const { cell, made } of cells)
+    versions.set(made.version, (versions.get(made.version) ?? new Set()).add(cell.spec.transport));
+  const parts = [...versions].map(([version, transports]) => `${[...transports].join(', ')}: ${version}`);
+  const jobs = cells.map(({ made }) => made.jobs);
+  const priorities = [...new Set(cells.map(({ made }) => made.priority))].join(' and ');
+  const how = `up to ${Math.max(0, ...jobs)} cells at a time, at ${priorities} priority`;
+  const beside = isBusy
+    ? `, because the machine did other work meanwhile (load up to ${load.toFixed(0)})`
+    : '';
+  return `${parts.join('; ')}; ${how}${beside}`;
 }
 
 async function main(): Promise<number> {

@@ -80,7 +80,7 @@ function optionOf(chart: Chart, widthPx: number): echarts.EChartsCoreOption {
       itemGap: 14,
       textStyle: { fontSize: 12, color: placeholder('ink') },
     },
-    grid: { left: 56, right: 20, top: chart.series.length > 1 ? 34 + 20 * rows : 40, bottom: 46 },
+    grid: { left: 56, right: 20, top: chart.series.length > 1 ? 34 + 23 * rows : 40, bottom: 46 },
     xAxis: { ...axisOption(chart.x), nameLocation: 'middle', nameGap: 28 },
     yAxis: { ...axisOption(chart.y), nameLocation: 'middle', nameGap: 40 },
     series: chart.series.map((series, i) => seriesOption(series, i, i === 0 ? (chart.marks ?? []) : [])),
@@ -92,6 +92,9 @@ function legendWidth(series: readonly Series[]): number {
   return series.reduce((sum, { name }) => sum + 36 + name.length * 12 * LETTER_EMS, 0);
 }
 
+/** So many categories all have their name below them. */
+const FEW = 8;
+
 function axisOption(axis: Axis): Record<string, unknown> {
   const { scale = 'linear', name, categories, min, max } = axis;
   return {
@@ -101,7 +104,11 @@ function axisOption(axis: Axis): Record<string, unknown> {
     ...(min === undefined ? {} : { min }),
     ...(max === undefined ? {} : { max }),
     nameTextStyle: { fontSize: 12, color: placeholder('faint') },
-    axisLabel: { fontSize: 11, color: placeholder('faint'), hideOverlap: true },
+    axisLabel: {
+      fontSize: 11,
+      color: placeholder('faint'),
+      ...((categories?.length ?? FEW + 1) <= FEW ? { interval: 0 } : { hideOverlap: true }),
+    },
     axisLine: { show: true, lineStyle: { color: placeholder('line') } },
     axisTick: { lineStyle: { color: placeholder('line') } },
     splitLine: { show: scale !== 'category', lineStyle: { color: placeholder('line'), opacity: 0.5 } },

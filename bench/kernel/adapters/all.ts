@@ -2,7 +2,7 @@
 import type { Adapter } from './adapter.ts';
 import { kcptun } from './kcptun.ts';
 import { kernelTcp } from './kernel-tcp.ts';
-import { MILLRACE } from './millrace.ts';
+import { millrace } from './millrace.ts';
 import { plainUdp } from './plain-udp.ts';
 import { quic } from './quic.ts';
 import { SRT } from './srt.ts';
@@ -11,7 +11,7 @@ import { SRT } from './srt.ts';
 export const TCP_NAMES: readonly string[] = ['tcp-cubic', 'tcp-cubic-skip', 'tcp-bbr', 'tcp-bbr-skip'];
 
 export const ADAPTERS: readonly Adapter[] = [
-  ...MILLRACE,
+  millrace,
   kernelTcp('cubic', false),
   kernelTcp('cubic', true),
   kernelTcp('bbr', false),

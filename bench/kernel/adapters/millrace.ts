@@ -8,16 +8,7 @@ const MAIN = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url))
 const PORT = 9_000;
 const ENV: Readonly<Record<string, string>> = { MILLRACE_PASSPHRASE: 'kernel bench passphrase' };
 
-function variant(
-  name: string,
-  description: string,
-  tasks: Adapter['tasks'],
-  order: readonly string[],
-): Adapter {
-  return { name, description, tasks, absence: () => undefined, plan: (context) => planOf(context, order) };
-}
-
-function planOf({ task, latencyMs, bitrateBps, sources }: AdapterContext, order: readonly string[]): Plan {
+function planOf({ task, latencyMs, bitrateBps, sources }: AdapterContext): Plan {
   const program = (command: 'send' | 'receive', parameters: readonly string[]): string[] => [
     ...TYPESCRIPT,
     MAIN,
@@ -46,7 +37,6 @@ function planOf({ task, latencyMs, bitrateBps, sources }: AdapterContext, order:
         ...framing,
         ...paced,
         ...encoder,
-        ...order,
         '--',
         `-#${sources.join(',')}`,
         `millrace://${SERVER_ADDRESS}:${PORT}`,
@@ -57,12 +47,10 @@ function planOf({ task, latencyMs, bitrateBps, sources }: AdapterContext, order:
   };
 }
 
-export const MILLRACE: readonly Adapter[] = [
-  variant('millrace', 'millrace send and receive, framing record, delivery asap', ['frames', 'bulk'], []),
-  variant(
-    'millrace-unordered',
-    'the same, --order none: a whole frame waits for no earlier one',
-    ['frames'],
-    ['--order', 'none'],
-  ),
-];
+export const millrace: Adapter = {
+  name: 'millrace',
+  description: 'millrace send and receive, framing record, delivery asap',
+  tasks: ['frames', 'bulk'],
+  absence: () => undefined,
+  plan: planOf,
+};

@@ -44,10 +44,12 @@ const TEST_EXPLAINED_US: Micros = 50 * MILLISECOND;
 const DOUBT = 1.5;
 const DOUBT_MAX = 3;
 
+/** Where a median is found: used within one call, by all connections. */
+const scratch: Float64Array = new Float64Array(MEMORY_STEPS);
+
 /** The queue over the last 4 s, in steps of 50 ms. */
 class QueueMemory {
   readonly #queues: Float64Array = new Float64Array(MEMORY_STEPS);
-  readonly #sorted: Float64Array = new Float64Array(MEMORY_STEPS);
   #step = -1;
   #first = 0;
 
@@ -66,7 +68,7 @@ class QueueMemory {
 
   median(): Micros {
     const count = Math.min(MEMORY_STEPS, this.#step - this.#first + 1);
-    const sorted = this.#sorted.subarray(0, count);
+    const sorted = scratch.subarray(0, count);
     for (let i = 0; i < count; i++) sorted[i] = this.#queues[(this.#step - i) % MEMORY_STEPS] as number;
     sorted.sort();
     return sorted[count >> 1] as number;

@@ -32,6 +32,9 @@ const PROBES_PER_TIMEOUT = 2;
 const REMEMBER_PROBE_TIMEOUTS = 3;
 const REMEMBER_MIN_US: Micros = 300 * MILLISECOND;
 
+/** Numbers acknowledged above each range of the ACK at hand: used within one call, by all connections. */
+const numbersAbove: Float64Array = new Float64Array(ACK_RANGES_MAX);
+
 /** One packet number space. */
 export class LossRecovery {
   readonly statistics: LossStatistics = new LossStatistics();
@@ -54,8 +57,6 @@ export class LossRecovery {
   readonly #probeTimer: ProbeTimer = new ProbeTimer();
   readonly #receiveClock: ReceiveClock = new ReceiveClock();
   readonly #sample: AckedSample = createAckedSample();
-  /** Numbers acknowledged above each range of the ACK at hand. */
-  readonly #above: Float64Array = new Float64Array(ACK_RANGES_MAX);
   /** Every packet below has been resolved, or does not count as in flight. */
   #frontier = 0;
   /** Ack-eliciting packets in flight. */
@@ -184,7 +185,7 @@ export class LossRecovery {
     this.#newCount = 0;
     let above = 0;
     for (let i = 0; i < ack.rangeCount; i++) {
-      this.#above[i] = above;
+      numbersAbove[i] = above;
       above += (ack.ends[i] as number) - (ack.starts[i] as number) + 1;
     }
     this.#receiveClock.follow(ack);
@@ -211,7 +212,7 @@ export class LossRecovery {
     const packets = this.#packets;
     const start = Math.max(ack.starts[range] as number, packets.first);
     const end = ack.ends[range] as number;
-    const above = (this.#above[range] as number) + end;
+    const above = (numbersAbove[range] as number) + end;
     for (let n = start; n <= end; ) {
       const at = n & packets.mask;
       const state = packets.states[at] as number;

@@ -60,7 +60,8 @@ export class DeliveryOrder {
 
   /** Every media frame was handed out or passed, up to the final one. */
   get isFinished(): boolean {
-    return this.#finalSymbol >= 0 && this.cursor >= this.#finalSymbol && this.#timed.length === 0;
+    if (!this.isAnnounced || this.#finalSymbol < 0) return false;
+    return this.cursor >= this.#finalSymbol && this.#timed.length === 0;
   }
 
   get frameCount(): number {

@@ -61,7 +61,7 @@ export class Spin {
     }
   }
 
-  /** The network is well again: everything must end. What is held afterwards, is held for nothing. */
+  /** The network is well again: everything must end, every count add up. What is held afterwards, is held for nothing. */
   rest(): void {
     for (const link of this.#links()) {
       link.update({ loss: { kind: 'none' }, corrupt: { ratio: 0 }, duplicate: { ratio: 0 }, rateBps: 20e6 });
@@ -86,12 +86,11 @@ export class Spin {
     this.world.assertOpen();
     this.#forget();
     if (this.#live.length > 0) throw new Error(`${this.#live.length} tracks are not over`);
+    this.#checkAccounts();
   }
 
-  /** After a rest every count must add up. */
   finish(): SpinReport {
     this.rest();
-    this.#checkAccounts();
     return { calls: this.#calls, frames: this.#frames, streamBytes: this.#streamBytes, moves: this.#moves };
   }
 

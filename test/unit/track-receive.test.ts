@@ -327,6 +327,15 @@ describe('the end of a track', () => {
     expect(probe.receiver.nextDeadline()).toBe(Number.POSITIVE_INFINITY);
   });
 
+  test('that is heard of before its announcement comes with that, and every media frame is accounted for', () => {
+    const probe = new ReceiverProbe(undefined);
+    expect(probe.receiver.onEnd(0, 3, OWD)).toBe(0);
+    expect(probe.receiver.isFinished).toBe(false);
+    probe.receiver.announce(ANNOUNCEMENT, OWD + MS);
+    expect(probe.receiver.isFinished).toBe(true);
+    expect(probe.receiver.statistics.frames).toMatchObject({ sent: 3, lost: 3 });
+  });
+
   test('below a symbol that has come already is an error', () => {
     const probe = new ReceiverProbe({});
     probe.symbol(5, one(5, 0), OWD);

@@ -11,9 +11,7 @@ export function checkCases(cases: readonly FailureCase[]): void {
     if (one.isLong === true) continue;
     const seeds = Array.from({ length: seedsOf(one, SEEDS) }, (_, i) => i + 1);
     const name = `${one.row}: ${one.name} (${seeds.length === 1 ? 'seed 1' : `seeds 1 to ${seeds.length}`})`;
-    // What is open is known to fail; `npm run test:failures` runs it all the same.
-    const isOpen = one.open !== undefined;
-    test.skipIf(isOpen)(isOpen ? `${name}: open, ${one.open}` : name, { timeout: TIMEOUT_MS }, () => {
+    test(name, { timeout: TIMEOUT_MS }, () => {
       const faults = seeds.map((seed) => judge(one, seed)).filter(({ isGood }) => !isGood);
       expect(faults.map(({ seed, fault }) => `seed ${seed}: ${fault}`)).toEqual([]);
     });

@@ -1,14 +1,18 @@
-/** The last minute as five charts. In: rates of both sides, four times a second. Out: uPlot on the page. */
+/** The last minute as six charts. In: rates of both sides, four times a second. Out: uPlot on the page. */
 import uPlot from 'uplot';
 import type { SideRates } from './history.ts';
 
 const POINTS_MAX = 240;
 const HEIGHT_PIXELS = 150;
 
+type Line = 'solid' | 'dashed' | 'dotted';
+/** In pixels: drawn, left out. */
+const DASHES: Readonly<Record<Line, readonly number[]>> = { solid: [], dashed: [5, 4], dotted: [2, 3] };
+
 interface Series {
   readonly label: string;
   readonly side: 'tcp' | 'millrace';
-  readonly dashed?: boolean;
+  readonly line?: Line;
   readonly value: (rates: SideRates) => number | undefined;
 }
 
@@ -18,10 +22,10 @@ interface ChartSpec {
   readonly series: readonly Series[];
 }
 
-function both(label: string, value: Series['value'], dashed = false): readonly Series[] {
+function both(label: string, value: Series['value'], line: Line = 'solid'): readonly Series[] {
   return [
-    { label: `TCP ${label}`.trim(), side: 'tcp', dashed, value },
-    { label: `millrace ${label}`.trim(), side: 'millrace', dashed, value },
+    { label: `TCP ${label}`.trim(), side: 'tcp', line, value },
+    { label: `millrace ${label}`.trim(), side: 'millrace', line, value },
   ];
 }
 
@@ -36,7 +40,7 @@ const SPECS: readonly ChartSpec[] = [
     unit: 'Mbit/s',
     series: [
       ...both('encoded', ({ encodedBps }) => encodedBps / 1e6),
-      ...both('target', ({ targetBps }) => targetBps / 1e6, true),
+      ...both('target', ({ targetBps }) => targetBps / 1e6, 'dashed'),
     ],
   },
   {
@@ -46,19 +50,26 @@ const SPECS: readonly ChartSpec[] = [
       {
         label: 'packets lost, millrace',
         side: 'millrace',
-        dashed: true,
+        line: 'dashed',
         value: (rates) => rates.lostPerSecond,
       },
       {
-        label: 'pictures and sounds repaired by FEC',
+        label: 'frames repaired by FEC',
         side: 'millrace',
         value: (rates) => rates.repairedPerSecond,
+      },
+      {
+        label: 'by resending',
+        side: 'millrace',
+        line: 'dotted',
+        value: (rates) => rates.repairedByResendingPerSecond,
       },
       { label: 'packets resent, TCP', side: 'tcp', value: (rates) => rates.resentPerSecond },
     ],
   },
+  { title: 'On the wire', unit: 'Mbit/s', series: both('', ({ wireBps }) => wireBps / 1e6) },
   {
-    title: 'Overhead: on the wire beside the media, 10 s',
+    title: 'Overhead beside the media, over 10 s',
     unit: '%',
     series: both('', ({ overheadRatio }) => overheadRatio && overheadRatio * 100),
   },
@@ -89,11 +100,11 @@ class Chart {
     caption.textContent = `${spec.title} (${spec.unit})`;
     const keys = document.createElement('ul');
     keys.className = 'keys';
-    for (const { label, side, dashed } of spec.series) {
+    for (const { label, side, line: kind = 'solid' } of spec.series) {
       const key = document.createElement('li');
       const line = document.createElement('i');
       line.style.borderColor = `var(--${side})`;
-      line.classList.toggle('dashed', dashed ?? false);
+      line.className = kind;
       key.append(line, label);
       keys.append(key);
     }
@@ -118,7 +129,8 @@ class Chart {
       height: HEIGHT_PIXELS,
       legend: { show: false },
       cursor: { show: false },
-      padding: [8, 8, 0, 0],
+      // To the right there is room for half the word 'now'.
+      padding: [8, 16, 0, 0],
       scales: { x: { time: false }, y: { range: (_plot, _least, most) => [0, niceAbove(most)] } },
       axes: [
         { ...axis, size: 26, values: (_plot, splits) => splits.map((at) => (at === 0 ? 'now' : `${at} s`)) },
@@ -126,12 +138,12 @@ class Chart {
       ],
       series: [
         {},
-        ...this.#spec.series.map(({ side, dashed }) => ({
+        ...this.#spec.series.map(({ side, line = 'solid' }) => ({
           stroke: () => colors[side] as string,
-          width: dashed ? 1.25 : 2,
+          width: line === 'solid' ? 2 : 1.25,
           points: { show: false },
           spanGaps: false,
-          ...(dashed ? { dash: [5, 4] } : {}),
+          dash: [...DASHES[line]],
         })),
       ],
     };

@@ -28,6 +28,8 @@ export interface SideRates {
   readonly picturesPerSecond: number;
   readonly lostPerSecond: number;
   readonly repairedPerSecond: number;
+  /** Media frames that resent packets completed in time. */
+  readonly repairedByResendingPerSecond: number;
   readonly resentPerSecond: number;
   /** Bytes on the wire that are not the encoder's, by those that are; undefined while nothing is encoded. */
   readonly overheadRatio: number | undefined;
@@ -75,6 +77,7 @@ export class SideHistory {
       picturesPerSecond: (to.report.framesDecoded - from.report.framesDecoded) / seconds,
       lostPerSecond: (to.path.lost - from.path.lost) / seconds,
       repairedPerSecond: Math.max(0, figure('framesFec') / seconds),
+      repairedByResendingPerSecond: Math.max(0, figure('framesResent') / seconds),
       resentPerSecond: Math.max(0, figure('resendBytes') / SEGMENT_BYTES / seconds),
       overheadRatio: this.#overheadRatio(),
       freezeMs: to.report.freezeMs,

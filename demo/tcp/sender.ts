@@ -13,8 +13,12 @@ import { Announcements, EncoderGuide } from './encoder-guide.ts';
 import { FrameReader, frameChunk, frameMessage } from './framing.ts';
 
 const IPPROTO_TCP = 6;
+const TCP_INFO = 11;
 const TCP_CONGESTION = 13;
 const TCP_NOTSENT_LOWAT = 25;
+/** Of `struct tcp_info` in Linux 4.19 and later, up to and with `tcpi_bytes_retrans`. Source: include/uapi/linux/tcp.h. */
+const TCP_INFO_BYTES = 216;
+const BYTES_RETRANS_OFFSET = 208;
 /** What the kernel may hold that it has not sent: enough for one turn of the event loop. */
 const NOTSENT_BYTES = 16_384;
 const UPDATE_MS = 50;
@@ -46,6 +50,18 @@ function tune(socket: Socket): string {
   return inForce.toString('latin1').replace(/\0.*$/, '');
 }
 
+/** Bytes that the kernel has sent again on this connection; 0 where it does not say. */
+function resentBytes(socket: Socket): number {
+  const libc = loadLibC();
+  const { fd } = (socket as Socket & { _handle?: { fd: number } })._handle ?? {};
+  if (typeof libc === 'string' || fd === undefined || fd < 0) return 0;
+  const info = Buffer.alloc(TCP_INFO_BYTES);
+  const length = Buffer.alloc(4);
+  length.writeInt32LE(info.length);
+  if (libc.getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, length) !== 0) return 0;
+  return Number(info.readBigUInt64LE(BYTES_RETRANS_OFFSET));
+}
+
 class TcpSender {
   readonly #host: string;
   readonly #port: number;
@@ -56,6 +72,8 @@ class TcpSender {
   /** When each chunk was written that the kernel has not taken yet, oldest first. */
   #waiting: number[] = [];
   #sentBytes = 0;
+  /** On connections before this one. */
+  #resentBefore = 0;
   #isClosing = false;
 
   constructor(address: string, mostBps: number) {
@@ -99,6 +117,7 @@ class TcpSender {
 
   /** Leaves the connection there is, if any, and makes another. */
   reconnect(): void {
+    if (this.#socket !== undefined) this.#resentBefore += resentBytes(this.#socket);
     this.#socket?.destroy();
     this.#waiting = [];
     this.#sentBytes = 0;
@@ -128,8 +147,11 @@ class TcpSender {
   update(): void {
     const nowMs = performance.now();
     const [oldest] = this.#waiting;
-    const isDown = this.#socket?.readyState !== 'open';
-    this.#guide.update(nowMs, this.#sentBytes, oldest === undefined ? 0 : nowMs - oldest, isDown);
+    const socket = this.#socket;
+    const isDown = socket?.readyState !== 'open';
+    const resent = socket === undefined || isDown ? 0 : resentBytes(socket);
+    const figures = { resendBytes: this.#resentBefore + resent };
+    this.#guide.update(nowMs, this.#sentBytes, oldest === undefined ? 0 : nowMs - oldest, isDown, figures);
   }
 
   close(): void {

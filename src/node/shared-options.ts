@@ -24,6 +24,11 @@ export interface TransportOptions {
   readonly delivery?: Delivery | undefined;
   /** Where the rate begins, bits per second; default: half of what the path to that peer carried lately, else 500 kbit/s. */
   readonly startBitrate?: number | undefined;
+  /**
+   * `'aggressive'` (default): loss that is proven to be random lowers the rate by nothing. `'rfc8083'`: the congestion
+   * circuit breaker of RFC 8083 is obeyed, whatever the reason of the loss.
+   */
+  readonly lossTolerance?: 'aggressive' | 'rfc8083' | undefined;
   /** A connection ends when its peer is silent for so long; the smaller wish holds. Default 30000. */
   readonly idleTimeout?: number | undefined;
   /** Something is sent after so long a silence. Default 15000. */
@@ -49,6 +54,12 @@ function checkedDelivery(value: unknown): Delivery | undefined {
   return value;
 }
 
+function checkedTolerance(value: unknown = 'aggressive'): 'aggressive' | 'rfc8083' {
+  if (value !== 'aggressive' && value !== 'rfc8083')
+    throw new TypeError(`lossTolerance is 'aggressive' or 'rfc8083', not ${String(value)}`);
+  return value;
+}
+
 /** The core's options for an endpoint with these. @param routeOf What the rate of a path is remembered under. */
 export function sharedOptions(
   options: TransportOptions,
@@ -62,6 +73,7 @@ export function sharedOptions(
   const keepAliveMs = inRange(options.keepAlive, 'keepAlive', 100, 86_400_000, 15_000);
   // 0 = not said.
   const startBps = inRange(options.startBitrate, 'startBitrate', 10_000, 10_000_000_000, 0);
+  const lossTolerance = checkedTolerance(options.lossTolerance);
   return {
     parameters: localParameters({
       maxIdleTimeoutMs: Math.round(idleMs),
@@ -74,7 +86,7 @@ export function sharedOptions(
     deliveryWish: checkedDelivery(options.delivery),
     controller: (path) => {
       const startBitrateBps = startBps > 0 ? startBps : startRateOf(routeOf(path));
-      const controller = new MediaController({ startBitrateBps });
+      const controller = new MediaController({ startBitrateBps, lossTolerance });
       return (process.env.QLOGDIR ?? '') === '' ? controller : new TracedController(controller);
     },
     handshakeTimeoutUs: timeoutMs * MILLISECOND,

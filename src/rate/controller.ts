@@ -102,7 +102,7 @@ export interface RateOptions {
   /**
    * `aggressive` (default): loss proven to be random lowers the rate by nothing. `rfc8083`: the congestion circuit
    * breaker of RFC 8083 §4.3 is obeyed, whatever the reason of the loss: above ten times what TCP would take with it
-   * for ten round trips (at least 3 s), the rate falls to a tenth.
+   * for ten round trips (at least 3 s), the rate falls to a tenth, and never passes that limit again.
    */
   readonly lossTolerance?: 'aggressive' | 'rfc8083';
 }

@@ -2,7 +2,7 @@
  * What no law may exceed while much is lost, whatever the reason. In: the loss of the last 2 s, what arrives. Out: a
  * lower estimate. Source: docs/rate-control.md §4.6; the switch: RFC 8083 §4.3 and §4.5.
  */
-import { MILLISECOND, type Micros, SECOND } from '../base/protocol.ts';
+import { type Micros, SECOND } from '../base/protocol.ts';
 import type { Estimate } from './estimate.ts';
 import { Law } from './law.ts';
 import type { Signals } from './signals.ts';
@@ -22,6 +22,8 @@ export class LossGuard {
   #stopAtUs: Micros = 0;
   /** Since when the breaker's condition holds; -1: it does not. */
   #excessFromUs: Micros = -1;
+  /** The breaker has opened on this path: from then on its limit is not passed even for a moment. */
+  #hasTripped = false;
 
   /** @param hasBreaker Obey RFC 8083's congestion circuit breaker. */
   constructor(hasBreaker: boolean) {
@@ -42,12 +44,8 @@ export class LossGuard {
       estimate.capacityBps = Math.min(estimate.capacityBps, guard);
       estimate.targetBps = Math.min(estimate.targetBps, guard);
     }
-    const isTripped = this.#hasBreaker && this.#isTripped(signals);
-    if (isTripped) {
-      estimate.capacityBps *= BREAKER_CUT;
-      estimate.targetBps = estimate.capacityBps;
-    }
     const packets = losses.acked + losses.lost;
+    const isTripped = this.#hasBreaker && packets >= PACKETS_MIN && this.#break(signals, estimate);
     // Two standard deviations more: few packets may exceed it by chance.
     const deviation = Math.sqrt((Law.LOSS_STOP * (1 - Law.LOSS_STOP)) / Math.max(1, packets));
     const limit = Law.LOSS_STOP + 2 * deviation;
@@ -63,21 +61,23 @@ export class LossGuard {
     return stops || isTripped;
   }
 
-  /** RFC 8083 §4.3: more than ten times the rate of a TCP flow with this loss and round trip, for long. */
-  #isTripped(signals: Signals): boolean {
+  /** RFC 8083 §4.3: more than ten times the rate of a TCP flow with this loss and round trip, for long. True: it trips. */
+  #break(signals: Signals, estimate: Estimate): boolean {
     const { losses, smoothedRttUs, now } = signals;
-    const loss = losses.ratio;
-    const isKnown = losses.acked + losses.lost >= PACKETS_MIN && loss > 0;
-    const tcpBps = (SEGMENT_BITS * 1e6 * Math.sqrt(1.5)) / (smoothedRttUs * Math.sqrt(loss));
-    const sentBps = signals.sent.rate(now - SECOND, now);
-    if (!isKnown || sentBps <= BREAKER_FACTOR * tcpBps) {
+    const tcpBps = (SEGMENT_BITS * 1e6 * Math.sqrt(1.5)) / (smoothedRttUs * Math.sqrt(losses.ratio));
+    const limitBps = BREAKER_FACTOR * tcpBps;
+    if (this.#hasTripped) estimate.targetBps = Math.min(estimate.targetBps, limitBps);
+    if (signals.sent.rate(now - SECOND, now) <= limitBps) {
       this.#excessFromUs = -1;
       return false;
     }
     if (this.#excessFromUs < 0) this.#excessFromUs = now;
-    const lastsUs = Math.max(BREAKER_MIN_US, BREAKER_ROUND_TRIPS * smoothedRttUs, 30 * MILLISECOND);
+    const lastsUs = Math.max(BREAKER_MIN_US, BREAKER_ROUND_TRIPS * smoothedRttUs);
     if (now - this.#excessFromUs < lastsUs) return false;
     this.#excessFromUs = -1;
+    this.#hasTripped = true;
+    estimate.capacityBps *= BREAKER_CUT;
+    estimate.targetBps = estimate.capacityBps;
     return true;
   }
 }

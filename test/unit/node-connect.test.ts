@@ -26,3 +26,9 @@ test('a listener whose signal came before it does not begin', async () => {
   const attempt = listen({ passphrase, signal: AbortSignal.abort() });
   await expect(attempt).rejects.toMatchObject({ code: 'ERR_MILLRACE_ABORTED' });
 });
+
+test('a lossTolerance that there is not is the caller’s mistake', async () => {
+  const lossTolerance = 'none' as 'aggressive';
+  await expect(connect(url, { passphrase, lossTolerance })).rejects.toThrow(TypeError);
+  await expect(listen({ passphrase, lossTolerance })).rejects.toThrow(TypeError);
+});

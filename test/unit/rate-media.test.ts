@@ -9,11 +9,15 @@ interface Setup extends Partial<Omit<RatePathOptions, 'controller' | 'seed'>> {
   readonly seed?: number;
   readonly startBitrateBps?: number;
   readonly maxRateBps?: number;
+  readonly lossTolerance?: 'aggressive' | 'rfc8083';
 }
 
 function run(seconds: number, setup: Setup): { path: RatePath; controller: MediaController } {
-  const { seed = 1, startBitrateBps = 500_000, maxRateBps, ...options } = setup;
-  const controller = new MediaController({ startBitrateBps });
+  const { seed = 1, startBitrateBps = 500_000, maxRateBps, lossTolerance, ...options } = setup;
+  const controller = new MediaController({
+    startBitrateBps,
+    ...(lossTolerance === undefined ? {} : { lossTolerance }),
+  });
   if (maxRateBps !== undefined) controller.setMaxRate(maxRateBps);
   const path = new RatePath({
     controller,
@@ -108,6 +112,15 @@ describe('loss', () => {
     expect(report.deliveredBps).toBeGreaterThan(0.85 * 20 * MBPS);
     expect(report.lossRatio).toBeLessThan(0.04);
     expect(controller.randomLossRatio).toBeLessThan(0.04);
+  });
+
+  it("of 10 % that is random costs nothing by default; with lossTolerance 'rfc8083', what exceeds ten times TCP", () => {
+    const loss = () => 0.1;
+    const tcpBps = (1.22 * 8 * 1200) / (0.04 * Math.sqrt(0.1));
+    expect(run(20, { loss }).path.report(10, 20).sentBps).toBeGreaterThan(0.85 * 20 * MBPS);
+    const { path } = run(20, { loss, lossTolerance: 'rfc8083' });
+    expect(path.report(10, 20).sentBps).toBeLessThan(1.1 * 10 * tcpBps);
+    expect(path.report(10, 20).sentBps).toBeGreaterThan(tcpBps);
   });
 
   it('of ACKs stalls nothing', () => {

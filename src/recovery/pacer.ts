@@ -5,10 +5,13 @@
 import type { Micros } from '../base/protocol.ts';
 import { MILLISECOND, NEVER } from '../base/protocol.ts';
 
-/** Packets that may leave back to back after a pause: what takes so long at the rate, and no more than so many. */
+/**
+ * Packets that may leave back to back after a pause: what takes so long at the rate, and no more than so many. On a slow
+ * path that is none: two packets closer than the rate says are one too many for a buffer of two.
+ */
 const BURST_US: Micros = 5 * MILLISECOND;
 const BURST_PACKETS_MAX = 10;
-/** A packet may leave when this part of a full one is paid for; with less, two would leave at once all the time. */
+/** A packet may leave when this part of a full one is paid for, small ones sooner; the rest is paid before the next. */
 const READY_PART = 0.5;
 /** setTimeout never fires before 1.1 ms (ARCHITECTURE.md): the bucket must hold at least what 1 ms releases. */
 const QUANTUM_US: Micros = MILLISECOND;
@@ -44,14 +47,14 @@ export class Pacer {
     return this.#rateBps;
   }
 
-  /** Bytes that may leave at once after a pause: 10 packets or 1 ms worth, whichever is larger. */
+  /** Bytes paid for after a pause. */
   get burstBytes(): number {
     return this.#burstBytes;
   }
 
   #resize(): void {
     const packets = Math.min((this.#rateBps * BURST_US) / 8e6 / this.#packetBytes, BURST_PACKETS_MAX);
-    this.#burstBytes = Math.max(packets, 1) * this.#packetBytes;
+    this.#burstBytes = Math.max(packets - READY_PART, READY_PART) * this.#packetBytes;
     this.#burstBytes = Math.max(this.#burstBytes, (this.#rateBps * QUANTUM_US) / 8e6);
   }
 
@@ -91,7 +94,7 @@ export class Pacer {
   onSent(now: Micros, sizeBytes: number): void {
     this.#refill(now);
     this.#waitingUntilUs = NEVER;
-    this.#tokens = Math.max(this.#tokens - sizeBytes, -this.#burstBytes);
+    this.#tokens = Math.max(this.#tokens - sizeBytes, -Math.max(this.#burstBytes, this.#packetBytes));
   }
 
   /**

@@ -90,6 +90,19 @@ describe('Pacer', () => {
     },
   );
 
+  it('on a slow path keeps packets as far apart as the rate says, after a pause too', () => {
+    const pacer = new Pacer(1.5e6, 1200);
+    const apartUs = (1200 * 8e6) / 1.5e6;
+    let last = Number.NEGATIVE_INFINITY;
+    for (let now = 10 * SECOND; now < 11 * SECOND; now += 100) {
+      if (!pacer.canSend(now)) continue;
+      pacer.onSent(now, 1200);
+      expect(now - last).toBeGreaterThanOrEqual(apartUs);
+      last = now;
+    }
+    expect(last).toBeGreaterThan(10.9 * SECOND);
+  });
+
   it('does not put the time off, however often it is asked', () => {
     const pacer = new Pacer(1e6, 1200);
     while (pacer.canSend(0)) pacer.onSent(0, 1200);

@@ -264,7 +264,7 @@ export class LossRecovery {
     const packets = this.#packets;
     const at = packetNumber & packets.mask;
     const isAbandoned = ((packets.flags[at] as number) & PacketFlag.ABANDONED) !== 0;
-    if (!isAbandoned) this.reordering.onLateAck(now - (packets.lostAtUs[at] as number), this.#rtt.smoothedUs);
+    if (!isAbandoned) this.reordering.onLateAck(now - (packets.sentAtUs[at] as number), this.#rtt.smoothedUs);
     if (((packets.flags[at] as number) & PacketFlag.SIZE_PROBE) !== 0) return;
     const before = packetNumber > packets.first && this.#isLost(packetNumber - 1) ? 1 : 0;
     const after = packetNumber + 1 < packets.next && this.#isLost(packetNumber + 1) ? 1 : 0;

@@ -36,10 +36,11 @@ export class ReorderingWindow {
     return rtt + Math.max(rtt / 8, this.windowUs, GRANULARITY_US);
   }
 
-  /** A lost packet was acked `lateUs` after it had been declared lost. */
-  onLateAck(lateUs: Micros, smoothedRttUs: Micros): void {
+  /** A packet that had been declared lost was acked `ageUs` after it left. */
+  onLateAck(ageUs: Micros, smoothedRttUs: Micros): void {
     if (!this.#isAdaptive) return;
-    this.windowUs = Math.min(Math.max(this.windowUs, lateUs + MILLISECOND), smoothedRttUs);
+    const lateUs = Math.max(0, ageUs - smoothedRttUs) + MILLISECOND;
+    this.windowUs = Math.min(Math.max(this.windowUs, lateUs), smoothedRttUs);
     this.#episodes = 0;
   }
 

@@ -22,6 +22,11 @@ const LOSS_WINDOW_US: Micros = 2 * SECOND;
 const RANDOM_LOSS_MAX = 0.2;
 /** Packets behind a loss estimate that may start an audit. */
 const PACKETS_MIN = 80;
+/** Loss that fell by so many standard deviations fell with the rate; by fewer than the second, that has to show twice. */
+const SUSPICION_DEVIATIONS = 2;
+const CERTAIN_DEVIATIONS = 3.5;
+/** Within this time. */
+const SUSPICION_US: Micros = 15 * SECOND;
 
 /** What an audit found. */
 export const Verdict = {
@@ -30,6 +35,8 @@ export const Verdict = {
   RANDOM: 1,
   /** Loss fell with the rate: congestion without delay. */
   CONGESTION: 2,
+  /** Perhaps: chance does it too, once in some dozens of audits. */
+  SUSPICION: 3,
 } as const;
 /** One of {@link Verdict}. */
 export type Verdict = (typeof Verdict)[keyof typeof Verdict];
@@ -45,6 +52,7 @@ export class LossAudit {
   deliveredBps = 0;
   #startedAtUs: Micros = 0;
   #endedAtUs: Micros = -REPEAT_US;
+  #suspectedAtUs: Micros = -SUSPICION_US;
   #lossBefore = 0;
   #packetsBefore = 0;
   #burstFactor = 1;
@@ -125,12 +133,16 @@ export class LossAudit {
     const middle = Math.max(0.005, (before + after) / 2);
     // Losses that come in runs stray further from their mean.
     const variance = this.#burstFactor * middle * (1 / this.#packetsBefore + 1 / Math.max(1, packets));
-    const noise = 2 * Math.sqrt(variance);
-    if (after < (before + ifOverflow) / 2 && before - after >= noise) {
+    const deviation = Math.sqrt(variance);
+    if (after < (before + ifOverflow) / 2 && before - after >= SUSPICION_DEVIATIONS * deviation) {
+      const isSecond = this.#endedAtUs - this.#suspectedAtUs < SUSPICION_US;
+      this.#suspectedAtUs = this.#endedAtUs;
+      if (!isSecond && before - after < CERTAIN_DEVIATIONS * deviation) return Verdict.SUSPICION;
       // Random loss may hide behind it, but no more than was left at the lower rate; the next audit finds out.
       this.randomLossRatio = Math.min(this.randomLossRatio, after / 2);
       return Verdict.CONGESTION;
     }
+    this.#suspectedAtUs = -SUSPICION_US;
     this.randomLossRatio = Math.min(RANDOM_LOSS_MAX, (before + after) / 2);
     return Verdict.RANDOM;
   }

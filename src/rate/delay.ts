@@ -1,14 +1,21 @@
 /**
  * The standing queue on the way to the peer, from one-way delays whose clocks share no origin. In: send and receive
- * times per packet. Out: queueing delay. A minimum over 60 ms keeps jitter out (late ACKs, busy event loops, radio
- * schedulers all add delay, but not to every packet); a real queue delays them all. Source: docs/rate-control.md
- * §4.1; base delay history as in LEDBAT (RFC 6817 §3.4.2) and SCReAM.
+ * times per packet. Out: queueing delay. A minimum over 60 ms, more where there is more jitter, keeps that out (late ACKs,
+ * busy event loops, radio schedulers all add delay, but not to every packet); a real queue delays them all. Source:
+ * docs/rate-control.md §4.1; base delay history as in LEDBAT (RFC 6817 §3.4.2) and SCReAM.
  */
 import { MILLISECOND, type Micros, SECOND } from '../base/protocol.ts';
 
-/** The queue is the minimum over this window: 6 slots of 10 ms. */
-const SLOTS = 6;
+/**
+ * The queue is the minimum over a window of slots of 10 ms, within these: as long as three delays that hold all packets
+ * back; with so many packets, where each is delayed for itself by this much or more.
+ */
+const SLOTS_MIN = 6;
+const SLOTS = 24;
 const SLOT_US: Micros = 10 * MILLISECOND;
+const HELD = 3;
+const PACKETS_MIN = 24;
+const OVERTAKEN_US: Micros = 4 * MILLISECOND;
 /**
  * The base is the minimum over 6 buckets of 10 s. Clocks that drift by 100 ppm falsify it by 6 ms in that time; longer
  * is not needed, for the controller empties the queue every 10 s to see its base.
@@ -18,9 +25,17 @@ const BASE_BUCKET_US: Micros = 10 * SECOND;
 /** Delay this close to the base counts as an empty queue. */
 const NEAR_BASE_US: Micros = 2 * MILLISECOND;
 
+/** Delays that are no queue (jitter.ts is one), us. */
+interface JitterView {
+  readonly heldUs: Micros;
+  readonly overtakenUs: Micros;
+}
+
+const CALM: JitterView = { heldUs: 0, overtakenUs: 0 };
+
 /** One path, one direction. */
 export class DelayFilter {
-  /** Queueing delay, us: minimum of the last 60 ms over base; the last known value while nothing is heard. */
+  /** Queueing delay, us: minimum of the last 60 ms or more over base; the last known value while nothing is heard. */
   queueUs: Micros = 0;
   /** Last instant at which a delay near the base was seen. */
   nearBaseAtUs: Micros = 0;
@@ -28,6 +43,7 @@ export class DelayFilter {
   readonly #buckets: Float64Array = new Float64Array(BASE_BUCKETS).fill(Number.POSITIVE_INFINITY);
   #bucket = -1;
   readonly #slots: Float64Array = new Float64Array(SLOTS).fill(Number.POSITIVE_INFINITY);
+  readonly #packets: Float64Array = new Float64Array(SLOTS);
   #slot = -1;
   #sinceUs: Micros = Number.NEGATIVE_INFINITY;
 
@@ -47,13 +63,21 @@ export class DelayFilter {
     if (delay < this.#base + NEAR_BASE_US) this.nearBaseAtUs = now;
     const slot = this.#slot % SLOTS;
     if (delay < (this.#slots[slot] as number)) this.#slots[slot] = delay;
+    this.#packets[slot] = (this.#packets[slot] as number) + 1;
   }
 
-  /** Brings `queueUs` up to date. */
-  update(now: Micros): void {
+  /** Brings `queueUs` up to date. @param jitter What else delays packets. */
+  update(now: Micros, jitter: JitterView = CALM): void {
     this.#turn(now);
+    const count = Math.max(SLOTS_MIN, Math.min(Math.ceil((HELD * jitter.heldUs) / SLOT_US), SLOTS));
+    const packetsMin = jitter.overtakenUs < OVERTAKEN_US ? 0 : PACKETS_MIN;
     let delay = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < SLOTS; i++) delay = Math.min(delay, this.#slots[i] as number);
+    let packets = 0;
+    for (let i = 0; i < count || (i < SLOTS && packets < packetsMin); i++) {
+      const at = (this.#slot - i + SLOTS) % SLOTS;
+      delay = Math.min(delay, this.#slots[at] as number);
+      packets += this.#packets[at] as number;
+    }
     if (delay !== Number.POSITIVE_INFINITY) this.queueUs = Math.max(0, delay - this.#base);
   }
 
@@ -61,6 +85,7 @@ export class DelayFilter {
     const slot = Math.floor(now / SLOT_US);
     for (let i = Math.max(this.#slot + 1, slot - SLOTS + 1); i <= slot; i++) {
       this.#slots[i % SLOTS] = Number.POSITIVE_INFINITY;
+      this.#packets[i % SLOTS] = 0;
     }
     this.#slot = slot;
     const bucket = Math.floor(now / BASE_BUCKET_US);
@@ -86,13 +111,14 @@ export class DelayFilter {
     this.#base += stepUs;
     this.#sinceUs = sinceUs;
     this.nearBaseAtUs = now;
-    this.update(now);
+    this.update(now, CALM);
   }
 
   /** Forgets everything: another path, or a queue that would not drain (the base was wrong). */
   reset(): void {
     this.#buckets.fill(Number.POSITIVE_INFINITY);
     this.#slots.fill(Number.POSITIVE_INFINITY);
+    this.#packets.fill(0);
     this.#base = Number.POSITIVE_INFINITY;
     this.#sinceUs = Number.NEGATIVE_INFINITY;
     this.queueUs = 0;

@@ -8,6 +8,8 @@ import type { RateOptions } from './controller.ts';
 /** A limit that only loss has shown is remembered so long, and met again this far above it. */
 const SHALLOW_MEMORY_US: Micros = 30 * SECOND;
 const SHALLOW_EXCESS = 1.02;
+/** The same limit carries at least this part of what it carried. */
+const SHALLOW_SAME = 0.97;
 
 /** Bits per second throughout. */
 export class Estimate {
@@ -59,9 +61,18 @@ export class Estimate {
     return this.isShallow && isRecent && this.capacityBps > 0.9 * this.cutBps;
   }
 
-  /** True when unexplained loss is that limit again. No lower, or random loss that sets in would cut again and again. */
-  isAtShallowLimit(now: Micros): boolean {
-    return this.isNearShallow(now) && this.capacityBps > SHALLOW_EXCESS * this.cutBps;
+  /**
+   * True when unexplained loss is that limit again: a little above it, and carrying as much as then. Otherwise random
+   * loss that sets in would cut again and again.
+   */
+  isAtShallowLimit(deliveredBps: number, now: Micros): boolean {
+    const isAbove = this.capacityBps > SHALLOW_EXCESS * this.cutBps;
+    return this.isNearShallow(now) && isAbove && deliveredBps > SHALLOW_SAME * this.cutBps;
+  }
+
+  /** Loss near the limit has been shown to be random: it was no limit. */
+  forgetShallow(): void {
+    this.isShallow = false;
   }
 
   clampAll(): void {

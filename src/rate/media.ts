@@ -184,6 +184,7 @@ export class MediaController implements RateController {
     this.#now = now;
     this.#signals.delay.reset();
     this.#signals.pathStep.reset();
+    this.#signals.jitter.reset();
     this.#signals.losses.clear();
     this.#audit.abort(now);
     this.#audit.randomLossRatio = 0;
@@ -196,7 +197,7 @@ export class MediaController implements RateController {
   #step(now: Micros): void {
     const signals = this.#signals;
     const estimate = this.#estimate;
-    signals.step(estimate.targetBps);
+    signals.step(estimate.targetBps, estimate.capacityBps);
     this.#audit.follow(signals.losses, signals.dt);
     this.#compete.note(signals);
     this.#stepAudit(now);
@@ -210,7 +211,7 @@ export class MediaController implements RateController {
     if (this.#state === COMPETE) this.#stepCompete();
     else if (this.#state === DRAIN) this.#stepDrain(now);
     else if (mayCut && isQueueExcessive(signals.queueUs, signals.aimUs, signals.growth)) this.#cut(now);
-    else if (this.#state === START) this.#stepStart(now);
+    else if (this.#state === START || this.#start.wasTooSoon(signals)) this.#stepStart(now);
     else this.#stepRun(now);
     this.#limit(now);
   }
@@ -224,6 +225,7 @@ export class MediaController implements RateController {
   }
 
   #stepStart(now: Micros): void {
+    this.#state = START;
     const estimate = this.#estimate;
     const signals = this.#signals;
     if (this.#start.step(signals, estimate, this.#audit.randomLossRatio, this.#probe.isPending)) {
@@ -326,22 +328,25 @@ export class MediaController implements RateController {
         audit.isDue(losses, now);
       if (!isDue) return;
       const delivered = Math.max(longBps, signals.shortBps);
-      if (estimate.isAtShallowLimit(now)) this.#cutToDelivered(Math.min(longBps, delivered), now);
+      if (estimate.isAtShallowLimit(longBps, now)) this.#cutToDelivered(longBps, true, now);
       else audit.start(losses, sent, estimate.capacityBps, delivered, smoothedRttUs, now);
       this.#probe.postpone(now);
       return;
     }
     const { acked, lost, sent, smoothedRttUs } = signals;
-    if (audit.onFeedback(acked, lost, sent, smoothedRttUs, now) === Verdict.CONGESTION) {
-      this.#cutToDelivered(audit.deliveredBps, now);
+    const verdict = audit.onFeedback(acked, lost, sent, smoothedRttUs, now);
+    if (verdict === Verdict.RANDOM && audit.randomLossRatio > Law.UNEXPLAINED_LOSS) estimate.forgetShallow();
+    else if (verdict === Verdict.CONGESTION) this.#cutToDelivered(audit.deliveredBps, true, now);
+    else if (verdict === Verdict.SUSPICION) {
+      this.#cutToDelivered(audit.deliveredBps / (1 - audit.randomLossRatio), false, now);
     }
   }
 
-  /** Congestion without delay: what was delivered is what the path carries. */
-  #cutToDelivered(deliveredBps: number, now: Micros): void {
+  /** Congestion without delay: what was delivered is what the path carries. Near a limit that is certain, growth is slow. */
+  #cutToDelivered(deliveredBps: number, isCertain: boolean, now: Micros): void {
     const estimate = this.#estimate;
     estimate.believe(Math.min(estimate.capacityBps, 0.95 * deliveredBps));
-    estimate.noteCut(true, now);
+    estimate.noteCut(isCertain, now);
     this.#forgive(now);
     this.#probe.postpone(now);
   }

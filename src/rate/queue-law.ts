@@ -31,10 +31,19 @@ const OPEN_QUEUE = 0.2;
 /** Loss beyond the random kind at which a path no longer counts as open. */
 const OPEN_LOSS_MAX = 0.005;
 
+/**
+ * Jitter beyond this leaves a rest in the least delay of any window, which must not be taken for a queue: a third of
+ * the excess, up to so much.
+ */
+const JITTER_FREE_US: Micros = 15 * MILLISECOND;
+const JITTER_PART = 1 / 3;
+const JITTER_REST_MAX_US: Micros = 25 * MILLISECOND;
+
 /** The queue that is aimed at, us: smaller flows tolerate more, which makes shares equal. */
-export function queueTargetUs(targetBps: number): Micros {
+export function queueTargetUs(targetBps: number, jitterUs: Micros = 0): Micros {
   const micros = 6_000 + 16_000 * Math.sqrt(1e6 / Math.max(targetBps, 100_000));
-  return Math.max(TARGET_MIN_US, Math.min(micros, TARGET_MAX_US));
+  const restUs = Math.min(JITTER_PART * Math.max(0, jitterUs - JITTER_FREE_US), JITTER_REST_MAX_US);
+  return Math.max(TARGET_MIN_US, Math.min(micros, TARGET_MAX_US)) + restUs;
 }
 
 /** The target rate as a multiple of capacity: below 1 while the queue is longer than aimed at. */

@@ -7,6 +7,7 @@ import type { AckedPacket, RttView } from './controller.ts';
 import { DelayFilter } from './delay.ts';
 import { DeliveryRate } from './delivery.ts';
 import { LossHistory, RecentMax, SendHistory } from './history.ts';
+import { JitterMeter } from './jitter.ts';
 import { Law } from './law.ts';
 import { PathStep } from './path-step.ts';
 import { queueTargetUs } from './queue-law.ts';
@@ -20,6 +21,7 @@ const STEP_SECONDS_MAX = 0.1;
 export class Signals {
   readonly delay: DelayFilter = new DelayFilter();
   readonly pathStep: PathStep = new PathStep();
+  readonly jitter: JitterMeter = new JitterMeter();
   readonly delivery: DeliveryRate = new DeliveryRate();
   readonly sent: SendHistory = new SendHistory();
   readonly losses: LossHistory = new LossHistory();
@@ -48,10 +50,13 @@ export class Signals {
   lost = 0;
   #steppedAtUs: Micros = -1;
   #hasLengthened = false;
+  /** What the path was believed to carry at the last step. */
+  #capacityBps = 1;
 
   onAcked(packet: AckedPacket): void {
     this.acked++;
     this.delay.onPacket(packet.sentAtUs, packet.receivedAtUs, packet.ackedAtUs);
+    this.jitter.onPacket(packet, this.#capacityBps);
     this.delivery.onPacket(packet);
     const lengthenedUs = this.pathStep.onPacket(packet);
     if (lengthenedUs <= 0) return;
@@ -84,13 +89,15 @@ export class Signals {
     return true;
   }
 
-  step(targetBps: number): void {
+  step(targetBps: number, capacityBps: number): void {
     const { now } = this;
-    this.delay.update(now);
+    this.#capacityBps = capacityBps;
+    this.jitter.fade(this.dt);
+    this.delay.update(now, this.jitter);
     const queueUs = this.delay.queueUs;
     this.growth = (queueUs - this.queueUs) / (this.dt * 1e6);
     this.queueUs = queueUs;
-    this.aimUs = queueTargetUs(targetBps);
+    this.aimUs = queueTargetUs(targetBps, this.jitter.heldUs);
     this.losses.add(now, this.acked, this.lost, queueUs < 1.5 * this.aimUs);
     this.longBps = this.delivery.over(Law.LONG_US);
     this.isBulk = !this.delivery.isAppLimited;

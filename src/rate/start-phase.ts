@@ -3,17 +3,36 @@
  * until a queue, or a delivery rate that grows no more, shows the capacity. Source: docs/rate-control.md §4.6; BBR's
  * start (draft-ietf-ccwg-bbr §5.3.1).
  */
-import { MILLISECOND } from '../base/protocol.ts';
+import { MILLISECOND, type Micros, NEVER } from '../base/protocol.ts';
 import type { Estimate } from './estimate.ts';
 import { Law } from './law.ts';
 import type { Signals } from './signals.ts';
 import { StartRounds } from './start-rounds.ts';
 
+/** A queue that ended the start cannot be gone again sooner than what ended with it can show, or than this. */
+const DOUBT_US: Micros = 150 * MILLISECOND;
+/** It is gone when less than this part of the queue aimed at is left; and jitter explains it that was so much of it. */
+const GONE = 0.25;
+const EXPLAINS = 0.5;
+
 export class StartPhase {
   readonly #rounds: StartRounds = new StartRounds();
+  /** When a queue ended the start, and what queue. */
+  #endedAtUs: Micros = -NEVER;
+  #queueUs: Micros = 0;
 
   reset(): void {
     this.#rounds.reset();
+    this.#endedAtUs = -NEVER;
+  }
+
+  /** True if what ended the start was jitter: it has gone before a lower rate could make it go. Then it goes on. */
+  wasTooSoon(signals: Signals): boolean {
+    const { now, queueUs, aimUs, emptyRttUs, jitter } = signals;
+    if (now - this.#endedAtUs > Math.max(emptyRttUs, DOUBT_US)) return false;
+    if (queueUs > GONE * aimUs || jitter.mostUs < EXPLAINS * this.#queueUs) return false;
+    this.#endedAtUs = -NEVER;
+    return true;
   }
 
   /**
@@ -45,6 +64,8 @@ export class StartPhase {
       const carried = Math.max(delivered, this.#rounds.reachedBps);
       if (!isLimited) estimate.capacityBps = ((isFull ? 0.95 : 1) * carried) / (1 - randomLoss);
       if (isFull) estimate.noteCut(true, now);
+      this.#endedAtUs = isFull ? -NEVER : now;
+      this.#queueUs = queueUs;
       signals.delivered.note(delivered, now);
       estimate.targetBps = estimate.capacityBps;
       estimate.clampAll();

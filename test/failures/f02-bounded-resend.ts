@@ -7,7 +7,7 @@ import type { FailureCase } from './case.ts';
 import { TcpRun } from './tcp-run.ts';
 import { World } from './world.ts';
 
-const DURATION_MS = 5_000;
+const DURATION_MS = 10_000;
 const FRAME_BYTES = 8_333;
 /**
  * What headers, repair and resends may add at this loss: headers are a tenth at the most, every byte is sent

@@ -48,7 +48,8 @@ export class SourceLog {
 
 /**
  * A freeze, as WebRTC's statistics define it: the same picture stands for longer than three intervals and longer than
- * an interval and 150 ms. Pauses of the source itself are taken out: a busy machine is no fault of the transport.
+ * an interval and 150 ms. Taken out are pauses of the source, when the pictures should have been made, and of this page,
+ * when they should have been shown: source and players share a thread, and a busy machine is no fault of the transport.
  */
 export class FreezeMeter {
   readonly #source: SourceLog;
@@ -87,7 +88,11 @@ export class FreezeMeter {
   #overdueMs(nowMs: number, capturedAtMs: number): number {
     if (Number.isNaN(this.#shownAtMs)) return 0;
     const { intervalMs } = this.#source;
-    const pauseMs = Math.max(intervalMs, this.#source.longestPauseMs(this.#capturedAtMs, capturedAtMs));
+    const pauseMs = Math.max(
+      intervalMs,
+      this.#source.longestPauseMs(this.#capturedAtMs, capturedAtMs),
+      this.#source.longestPauseMs(this.#shownAtMs, nowMs),
+    );
     const stoodMs = nowMs - this.#shownAtMs;
     const allowedMs = Math.max(3 * intervalMs, intervalMs + 150) + pauseMs - intervalMs;
     return stoodMs > allowedMs ? stoodMs - pauseMs : 0;

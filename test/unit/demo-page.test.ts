@@ -39,6 +39,21 @@ describe('the freeze meter', () => {
     expect(meter.frozenMs(3_000)).toBeCloseTo(2_000 - 1_000 / 30, 0);
   });
 
+  it('takes out a pause of the page while pictures were on their way', () => {
+    const meter = new FreezeMeter(sourceLog(10_000, 1_000, 1_500));
+    meter.onShown(1_000, 900);
+    meter.onShown(1_510, 933);
+    expect(meter.freezes(1_520)).toBe(0);
+  });
+
+  it('still counts what the transport adds to such a pause', () => {
+    const meter = new FreezeMeter(sourceLog(10_000, 1_000, 1_500));
+    meter.onShown(1_000, 900);
+    meter.onShown(2_000, 933);
+    expect(meter.freezes(2_010)).toBe(1);
+    expect(meter.frozenMs(2_010)).toBeCloseTo(500, -2);
+  });
+
   it('takes out a pause of the source itself', () => {
     const meter = new FreezeMeter(sourceLog(10_000, 1_000, 1_500));
     meter.onShown(1_100, 1_000);

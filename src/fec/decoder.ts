@@ -67,6 +67,7 @@ export class BlockDecoder {
   #floor = 0;
   #historySymbols = HISTORY_FIRST;
   #oldestFirst = Number.POSITIVE_INFINITY;
+  /** No block can go before the floor has passed this. */
   #oldestLast = Number.POSITIVE_INFINITY;
 
   constructor(codec: ErasureCodec, limits: DecoderLimits = DECODER_LIMITS) {
@@ -287,9 +288,15 @@ export class BlockDecoder {
     this.#rebuiltBytes.push(symbol);
   }
 
-  /** Gives up every block that begins below `base` or ends below the floor. */
+  /**
+   * Gives up every block that begins below `base`, or whose system misses nothing that is still wanted: what ends below
+   * the floor may tell of symbols that others, above it, miss too.
+   */
   #dropOld(base: number): void {
-    this.#drop(this.#blocks.filter((block) => block.first < base || block.last < this.#floor));
+    const systems = this.#systems;
+    this.#drop(this.#blocks.filter((block) => block.first < base || systems.newestOf(block) < this.#floor));
+    this.#oldestLast = Number.POSITIVE_INFINITY;
+    for (const block of this.#blocks) this.#oldestLast = Math.min(this.#oldestLast, systems.newestOf(block));
   }
 
   #drop(blocks: readonly LiveBlock[]): void {

@@ -46,6 +46,11 @@ export class JointSystems {
     if (!this.#place(block)) this.waiting.push(block);
   }
 
+  /** The newest symbol that the block, or one it shares a system with, misses; its own end while blocks wait for room. */
+  newestOf({ last, system }: LiveBlock): number {
+    return system === undefined || this.waiting.length > 0 ? last : Math.max(...system.ids);
+  }
+
   /** Takes a further row of a block. False if it follows from what is at hand. */
   addRow(block: LiveBlock, row: number): boolean {
     return block.system === undefined || this.#addRow(block.system, block, row);

@@ -178,12 +178,26 @@ describe('joint decoder', () => {
   test('gives blocks up once they end below the floor', () => {
     const decoder = new BlockDecoder(codec);
     decoder.onRepair(0, 1, 4, 0, parity(0, 4, 0));
-    decoder.onRepair(2, 1, 4, 0, parity(2, 4, 0));
+    decoder.onRepair(4, 1, 4, 0, parity(4, 4, 0));
     decoder.dropBelow(4);
     expect(decoder.repairCount).toBe(1);
-    decoder.dropBelow(6);
+    decoder.dropBelow(8);
     expect(decoder.isIdle).toBe(true);
     expect(decoder.droppedCount).toBe(2);
+  });
+
+  test('keeps a block that ends below the floor while it may tell of what is still wanted', () => {
+    const decoder = new BlockDecoder(codec);
+    feed(decoder, [0, 1, 4, 6]);
+    // 2, 3 and 5 are missing, of which only 5 is wanted in the end: it takes all three repair symbols.
+    decoder.onRepair(0, 1, 4, 0, parity(0, 4, 0));
+    decoder.onRepair(2, 1, 4, 0, parity(2, 4, 0));
+    decoder.dropBelow(5);
+    expect(decoder.repairCount).toBe(2);
+    decoder.onRepair(3, 1, 4, 0, parity(3, 4, 0));
+    expect([...take(decoder)]).toEqual([[5, symbol(5)]]);
+    decoder.dropBelow(6);
+    expect(decoder.isIdle).toBe(true);
   });
 
   test('ignores repair symbols that are repeated or not needed', () => {

@@ -14,6 +14,10 @@ export interface DoctorFindings {
   /** Small datagrams at a steady rate, to the peer and from it. */
   readonly steadyUp?: ProbeResult;
   readonly steadyDown?: ProbeResult;
+  /** Of both sides' steady datagrams, those that waited too long to be sent: counted in no loss. */
+  readonly unsent?: number;
+  /** How late this machine's timers were, ms, 95 % of them less: jitter of its own. */
+  readonly busyMs?: number;
   /** Bits per second that arrived when one side sent as much as rate control let go: a lower bound. */
   readonly capacityUpBps?: number;
   readonly capacityDownBps?: number;
@@ -31,6 +35,8 @@ const ROUNDS_MAX = 3;
 const ACK_DELAY_MS = 25;
 const FRAME_MS = 33;
 const STEP_MS = 10;
+/** Timers later than this are more than jitter of a path may be mistaken for. */
+const BUSY_MS = 20;
 
 /** Latency that this path needs: enough rounds of resending to get below one miss in a thousand, jitter, one frame. */
 export function recommendLatency(rttMs: number, lossRatio: number, jitterMs: number): number {
@@ -48,8 +54,8 @@ function percent(ratio: number): string {
   return `${(100 * ratio).toFixed(1)} %`;
 }
 
-function megabits(bps: number): string {
-  return `${(bps / 1e6).toFixed(1)} Mbit/s`;
+function rate(bps: number): string {
+  return bps < 1e6 ? `${Math.round(bps / 1e3)} kbit/s` : `${(bps / 1e6).toFixed(1)} Mbit/s`;
 }
 
 function loss(result: ProbeResult): string {
@@ -80,7 +86,7 @@ export function describeFindings(findings: DoctorFindings): string[] {
   }
   if (findings.datagramBytes !== undefined) line('datagrams', `of ${findings.datagramBytes} bytes pass`);
   if (capacityUpBps !== undefined && capacityDownBps !== undefined) {
-    line('capacity', `at least ${both(megabits(capacityUpBps), megabits(capacityDownBps))}`);
+    line('capacity', `at least ${both(rate(capacityUpBps), rate(capacityDownBps))}`);
   }
   if (findings.rebinding !== undefined) line('address change', findings.rebinding);
   if (findings.latencyMs !== undefined) line('latency', `give --latency ${findings.latencyMs}ms`);
@@ -100,11 +106,21 @@ function meaning(findings: DoctorFindings): string[] {
     ];
   }
   const said: string[] = [];
-  const { steadyUp, steadyDown, diagnosis, rebinding } = findings;
+  const { steadyUp, steadyDown, diagnosis, rebinding, unsent = 0, busyMs = 0 } = findings;
   if (diagnosis !== undefined) said.push(`${capital(diagnosis.text)}.`);
   const worst = Math.max(steadyUp?.lossRatio ?? 0, steadyDown?.lossRatio ?? 0);
   if (worst > 0.1)
     said.push('More than a tenth is lost: live media will need much repair; try another network.');
+  if (busyMs > BUSY_MS) {
+    said.push(
+      `This machine was busy, its timers ${busyMs.toFixed(0)} ms late: jitter, capacity and latency may be its own. Measure again when it is idle.`,
+    );
+  }
+  if (unsent > 0) {
+    said.push(
+      `${unsent} test packets waited too long to be sent, and were left out: the path takes less than a call needs, or an end was busy.`,
+    );
+  }
   if (rebinding === 'failed') {
     said.push(
       'A changed port or address ends the flow: something on the path, or the listener, holds on to the old one.',

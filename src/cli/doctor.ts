@@ -3,10 +3,12 @@
  * choose. In: arguments. Out: lines for people, or one JSON object, on stdout. Source: docs/cli.md.
  */
 import { connect as connectTcp } from 'node:net';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TransportError } from '../base/errors.ts';
 import { type Connection, connect } from '../index.ts';
 import { DOCTOR_RESOURCE, type DoctorAnswer, type DoctorRequest, measure, readText } from '../node/doctor.ts';
+import { withoutUnsent } from '../node/probe.ts';
 import { readCredentials } from './credentials.ts';
 import { type DoctorFindings, describeFindings, recommendLatency } from './doctor-report.ts';
 import { describeError, UsageError } from './errors.ts';
@@ -18,6 +20,8 @@ const TIMEOUT_MS = 5_000;
 const DURATION_MS = 3_000;
 /** Rate control finds its rate within this share of a measurement's time. */
 const CAPACITY_SHARE = 2 / 3;
+/** How often the doctor looks how late its own timers are. */
+const LATENESS_STEP_MS = 10;
 const MOVE_MS = 3_000;
 const TCP_MS = 1_000;
 const ANSWER_BYTES_MAX = 4_096;
@@ -56,7 +60,9 @@ export async function runDoctor(args: readonly string[], io: CliIo): Promise<voi
     else if (code === 'ERR_MILLRACE_TIMEOUT') {
       show({ udp: 'unanswered' });
       if (await answersTcp(uri.host, uri.port))
-        io.stderr.write('the host is up: it answers TCP, so UDP is what is stopped\n');
+        io.stderr.write(
+          'the host is up, it answers TCP: UDP is stopped on the way, or what listens there keeps silent\n',
+        );
     }
     throw error;
   }
@@ -88,7 +94,13 @@ async function examine(
   note: (line: string) => void,
 ): Promise<DoctorFindings> {
   note('measuring loss, delay and reordering');
+  const lateness = monitorEventLoopDelay({ resolution: LATENESS_STEP_MS });
+  lateness.enable();
   const steady = await ask(connection, { kind: 'steady', durationMs });
+  lateness.disable();
+  const busyMs = Math.max(0, lateness.percentile(95) / 1e6 - LATENESS_STEP_MS);
+  const steadyUp = withoutUnsent(steady.up.result, steady.down);
+  const steadyDown = withoutUnsent(steady.down.result, steady.up);
   const { rttMs, minRttMs } = connection.stats();
   note('measuring capacity');
   const down = await ask(connection, { kind: 'down', durationMs: durationMs * CAPACITY_SHARE });
@@ -97,15 +109,17 @@ async function examine(
   const { diagnosis } = await connection.report();
   note('changing the port');
   const rebinding = await survivesMove(connection, note);
-  const lossRatio = Math.max(steady.up.result.lossRatio, steady.down.result.lossRatio);
-  const jitterMs = Math.max(steady.up.result.jitterP95Ms, steady.down.result.jitterP95Ms);
+  const lossRatio = Math.max(steadyUp.lossRatio, steadyDown.lossRatio);
+  const jitterMs = Math.max(steadyUp.jitterP95Ms, steadyDown.jitterP95Ms);
   return {
     udp: 'passes',
     rttMs,
     minRttMs,
     datagramBytes,
-    steadyUp: steady.up.result,
-    steadyDown: steady.down.result,
+    steadyUp,
+    steadyDown,
+    unsent: steady.down.unsent + steady.up.unsent,
+    busyMs: Number(busyMs.toFixed(1)),
     capacityUpBps: up.up.result.bitsPerSecond,
     capacityDownBps: down.down.result.bitsPerSecond,
     rebinding,

@@ -6,7 +6,7 @@
 import { BUSY_CODE } from '../connection/closing.ts';
 import type { Connection } from './connection.ts';
 import { nowUs } from './driver.ts';
-import { ProbeReceiver, type ProbeResult, sendGreedily, sendSteadily } from './probe.ts';
+import { ProbeReceiver, type ProbeResult, type ProbesSent, sendGreedily, sendSteadily } from './probe.ts';
 
 /** The resource that a doctor calls. */
 export const DOCTOR_RESOURCE = '.millrace/doctor';
@@ -24,8 +24,7 @@ export interface DoctorRequest {
 }
 
 /** What the listener saw and did. */
-export interface DoctorAnswer {
-  readonly sent: number;
+export interface DoctorAnswer extends Readonly<ProbesSent> {
   readonly result: ProbeResult;
 }
 
@@ -50,12 +49,12 @@ export async function measure(
   const { kind, durationMs } = request;
   const isSending = kind === 'steady' || (kind === 'up') === isCaller;
   const send = kind === 'steady' ? sendSteadily : sendGreedily;
-  const sent = isSending ? await send(connection, durationMs) : 0;
+  const probes = isSending ? await send(connection, durationMs) : { sent: 0, unsent: 0 };
   const restMs = (isSending ? 0 : durationMs) + SETTLE_MS;
   await new Promise((resolve) => setTimeout(resolve, restMs));
   isOver = true;
   void reading.catch(() => {});
-  return { sent, result: receiver.result() };
+  return { ...probes, result: receiver.result() };
 }
 
 /** Parses what a caller asks; undefined if it is nonsense. */

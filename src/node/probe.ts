@@ -91,21 +91,47 @@ function probe(number: number, size: number): Uint8Array {
   return bytes;
 }
 
-/** A hundred small datagrams a second: loss and delay as a call has them. Returns how many were sent. */
-export async function sendSteadily(connection: Connection, durationMs: number): Promise<number> {
+/** What one side made of a measurement. */
+export interface ProbesSent {
+  /** Numbers given. */
+  sent: number;
+  /** Of these, how many waited too long and never left: they are missing at the other end, and not lost by the path. */
+  unsent: number;
+}
+
+/**
+ * What was seen of probes of which some never left: those are missing, and not lost. Which ones they were only their sender
+ * knows, so the mean run of losses is bounded by what is left to be lost.
+ */
+export function withoutUnsent(result: ProbeResult, { sent, unsent }: Readonly<ProbesSent>): ProbeResult {
+  if (unsent === 0) return result;
+  const lost = Math.max(0, Math.min(result.lost, sent - unsent - result.received));
+  const lossRatio = lost === 0 ? 0 : lost / (lost + result.received);
+  return { ...result, lost, lossRatio, burstMean: Math.min(result.burstMean, lost) };
+}
+
+/** A hundred small datagrams a second: loss and delay as a call has them. */
+export async function sendSteadily(connection: Connection, durationMs: number): Promise<ProbesSent> {
   const startedAt = performance.now();
-  let number = 0;
+  const probes: ProbesSent = { sent: 0, unsent: 0 };
   while (performance.now() - startedAt < durationMs) {
     // Timers are late now and then: what is due by now goes out now.
     const due = Math.min(PROBES_MAX, (performance.now() - startedAt) / STEADY_INTERVAL_MS);
-    while (number <= due) connection.datagrams.send(probe(number++, STEADY_BYTES), { maxAge: MAX_AGE_MS });
+    while (probes.sent <= due) {
+      const { settled } = connection.datagrams.send(probe(probes.sent++, STEADY_BYTES), {
+        maxAge: MAX_AGE_MS,
+      });
+      void settled.then((outcome) => {
+        if (outcome === 'expired' || outcome === 'dropped') probes.unsent++;
+      });
+    }
     await sleep(STEADY_INTERVAL_MS);
   }
-  return number;
+  return probes;
 }
 
-/** As many full datagrams as rate control lets go. Returns how many were sent. */
-export async function sendGreedily(connection: Connection, durationMs: number): Promise<number> {
+/** As many full datagrams as rate control lets go. What still waits at the end says nothing. */
+export async function sendGreedily(connection: Connection, durationMs: number): Promise<ProbesSent> {
   const startedAt = performance.now();
   let number = 0;
   let waiting = 0;
@@ -120,5 +146,5 @@ export async function sendGreedily(connection: Connection, durationMs: number): 
     }
     await sleep(1);
   }
-  return number;
+  return { sent: number, unsent: 0 };
 }

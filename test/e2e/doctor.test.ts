@@ -65,6 +65,6 @@ describe('millrace doctor', () => {
     silent.close();
     expect(ended.code).toBe(1);
     expect(ended.stdout.toString()).toMatch(/Nothing came back/);
-    expect(ended.stderr).toMatch(/it answers TCP, so UDP is what is stopped/);
+    expect(ended.stderr).toMatch(/it answers TCP: UDP is stopped on the way/);
   });
 });

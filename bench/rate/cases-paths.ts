@@ -71,6 +71,16 @@ export const CASES_PATHS: readonly RateCase[] = [
     ],
   },
   {
+    name: 'jitter30',
+    title: '1 Mbit/s behind a hop that delays by up to 90 ms, and keeps the order',
+    seconds: 40,
+    forward: { capacity: { kind: 'rate', rateBps: MBPS }, queue: QUEUE },
+    jitter: { kind: 'late', ms: 30 },
+    flows: [{ kind: 'media', encoder: WIDE }],
+    measure: (run) => basics(run, 5, WIDE.maxBps),
+    gates: [],
+  },
+  {
     ...traceCase('lte', lteTrace(20_261, 120, 4 * MBPS)),
     title: 'synthetic cellular trace, median 4 Mbit/s, media of at most 6',
   },

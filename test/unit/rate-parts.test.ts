@@ -146,6 +146,31 @@ describe('LossAudit', () => {
     expect(result.audit.randomLossRatio).toBeLessThan(0.02);
   });
 
+  it('suspects once what chance may have done, and convicts the second time', () => {
+    const history = new LossHistory();
+    const sent = new SendHistory();
+    const subject = new LossAudit();
+    // 12 of 100 lost at 10 Mbit/s, 2 of 112 while slower: 2.8 standard deviations.
+    const verdicts = [SECOND, 8 * SECOND].map((from) => {
+      let now = from;
+      history.clear();
+      for (let i = 0; i < 50; i++, now += 40 * MS) {
+        sent.onSent(now, 50_000);
+        history.add(now, i % 25 < 19 ? 2 : 1, i % 25 < 19 ? 0 : 1, true);
+      }
+      subject.start(history, sent, 10e6, 9e6, 40 * MS, now);
+      for (; subject.isRunning; now += 40 * MS) {
+        sent.onSent(now, 38_000);
+        const step = Math.round((now - from) / (40 * MS)) - 50;
+        const isLost = step % 14 === 13;
+        const verdict = subject.onFeedback(isLost ? 3 : 4, isLost ? 1 : 0, sent, 40 * MS, now);
+        if (!subject.isRunning) return verdict;
+      }
+      return -1;
+    });
+    expect(verdicts).toEqual([Verdict.SUSPICION, Verdict.CONGESTION]);
+  });
+
   it('says nothing when the sender did not slow down (seed 11)', () => {
     const result = audit(() => 0.1, false);
     expect(result.verdicts.length).toBeGreaterThan(0);

@@ -105,10 +105,17 @@ async function measure(
 function howMade(cells: readonly Finished[]): string {
   const load = Math.max(0, ...cells.map(({ result }) => result.load));
   const isBusy = load > availableParallelism();
-  const versions = new Map<string, Set<string>>();
-  for (const { cell, made } of cells)
-    versions.set(made.version, (versions.get(made.version) ?? new Set()).add(cell.spec.transport));
-  const parts = [...versions].map(([version, transports]) => `${[...transports].join(', ')}: ${version}`);
+  const versions = new Map<string, { transports: Set<string>; sets: Set<string> }>();
+  for (const { cell, made } of cells) {
+    const of = versions.get(made.version) ?? { transports: new Set(), sets: new Set() };
+    versions.set(made.version, of);
+    of.transports.add(cell.spec.transport);
+    of.sets.add(cell.set);
+  }
+  const parts = [...versions].map(
+    ([version, { transports, sets }]) =>
+      `${[...transports].join(', ')} (sets ${[...sets].join(', ')}): ${version}`,
+  );
   const jobs = cells.map(({ made }) => made.jobs);
   const priorities = [...new Set(cells.map(({ made }) => made.priority))].join(' and ');
   const how = `up to ${Math.max(0, ...jobs)} cells at a time, at ${priorities} priority`;

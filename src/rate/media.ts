@@ -296,7 +296,7 @@ export class MediaController implements RateController {
     } else if (!probe.isPending && now >= probe.nextAtUs && queueUs < 0.4 * aimUs && !this.#audit.isRunning) {
       // A train fits into a policer's bucket and proves nothing about its rate.
       if (estimate.isNearShallow(now)) return;
-      const usefulBps = this.#signals.isBulk ? estimate.limitBps : this.#budget.usefulBps;
+      const usefulBps = this.#signals.isLastingBulk ? estimate.limitBps : this.#budget.usefulBps;
       if (estimate.capacityBps >= 0.97 * Math.min(estimate.limitBps, usefulBps)) return;
       const isFar = now - estimate.cutAtUs > 4 * SECOND || estimate.capacityBps < 0.8 * estimate.cutBps;
       const isFirst = this.#state === START;
@@ -310,7 +310,7 @@ export class MediaController implements RateController {
     // What is sent anyway costs nothing.
     const sentBps = Math.min(targetBps, this.#signals.sent.rate(now - SECOND / 2, now));
     const costBytes = ((gain * targetBps - sentBps) * lengthUs) / 8e6;
-    if (!this.#signals.isBulk && !this.#budget.take(costBytes, now)) return;
+    if (!this.#signals.isLastingBulk && !this.#budget.take(costBytes, now)) return;
     this.#hasProbed = true;
     this.#probe.start(gain, targetBps, lengthUs, now);
   }

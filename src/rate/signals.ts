@@ -14,6 +14,11 @@ import { queueTargetUs } from './queue-law.ts';
 
 /** Who sends less than this part of the target has too little to send: what arrives then says nothing of the path. */
 const USED_PART = 0.85;
+/**
+ * Media frames that are acknowledged before the next one comes leave no gap either: only who has also used the target for
+ * so long is a bulk flow, whose probes carry data of its own and cost nothing.
+ */
+const LASTING_US: Micros = 500 * MILLISECOND;
 const STEP_SECONDS_FIRST = 0.025;
 const STEP_SECONDS_MAX = 0.1;
 
@@ -43,6 +48,8 @@ export class Signals {
   isLimited = false;
   /** There was always something to send. */
   isBulk = false;
+  /** There was, and for so long that no media frame explains it. */
+  isLastingBulk = false;
   /** The path has become longer by so much, us; 0 mostly. Who answers sets it back. */
   lengthenedUs: Micros = 0;
   /** Told in this step. */
@@ -101,6 +108,7 @@ export class Signals {
     this.losses.add(now, this.acked, this.lost, queueUs < 1.5 * this.aimUs);
     this.longBps = this.delivery.over(Law.LONG_US);
     this.isBulk = !this.delivery.isAppLimited;
+    this.isLastingBulk = this.isBulk && this.sent.rate(now - LASTING_US, now) > USED_PART * targetBps;
     this.isLimited = this.delivery.isAppLimited && !this.#isPressing(targetBps);
     this.delivered.note(this.longBps, now);
   }

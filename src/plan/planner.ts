@@ -5,7 +5,7 @@
  */
 import type { Channel } from './channel.ts';
 import { type SpareInputs, sparesFor } from './spare.ts';
-import { BURST_STEP, type ChannelTables, ratioStep, tablesFor } from './tables.ts';
+import { BURST_STEP, type ChannelTables, isBursty, ratioStep, tablesFor } from './tables.ts';
 
 /**
  * A miss costs as many symbols as make misses rarer by the factor e, over a third of the target (it is a bound, and
@@ -31,8 +31,6 @@ export type FrameClass = keyof typeof CLASS_WEIGHT;
 
 /** In steps: half of one is where two levels meet. */
 const NEAR = 0.8;
-/** The loss model says 1 where runs are no longer than chance makes them. */
-const BURSTY = 1;
 
 /** What a missed media frame costs, in symbols. `pressure` 0..1: how short the budget is; discardable frames give first. */
 export function priceOf(target: number, symbols: number, frameClass: FrameClass, pressure: number): number {
@@ -53,10 +51,10 @@ export class Planner {
 
   /** An estimate that wavers between two levels stays with the one it has: tables are not free. */
   #isNear(lossRatio: number, burstMean: number): boolean {
-    const { lossRatio: ratio, burstMean: burst, isBursty } = this.#tables.channel;
-    if (ratio === 0 || isBursty !== burstMean > BURSTY) return false;
+    const { lossRatio: ratio, burstMean: burst, isBursty: wasBursty } = this.#tables.channel;
+    if (ratio === 0 || wasBursty !== isBursty(burstMean)) return false;
     const distance = Math.abs(Math.log(lossRatio / ratio)) / Math.log(ratioStep(burstMean));
-    const stretch = isBursty ? Math.abs(Math.log(burstMean / burst)) / Math.log(BURST_STEP) : 0;
+    const stretch = wasBursty ? Math.abs(Math.log(burstMean / burst)) / Math.log(BURST_STEP) : 0;
     return distance < NEAR && stretch < NEAR;
   }
 

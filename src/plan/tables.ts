@@ -68,9 +68,14 @@ const shared: Map<number, ChannelTables> = new Map();
 const grown: Map<number, Channel> = new Map();
 const clean = new ChannelTables(new Channel(0, 1));
 
-/** Loss ratios within this factor share a channel. The loss model says 1 where runs are as long as chance makes them. */
+/** False where runs are as long as chance makes them, as nearly as channels are told apart. */
+export function isBursty(burstMean: number): boolean {
+  return levelOf(burstMean, BURST_STEP) > 0;
+}
+
+/** Loss ratios within this factor share a channel. */
 export function ratioStep(burstMean: number): number {
-  return burstMean > 1 ? BURSTY_RATIO_STEP : RATIO_STEP;
+  return isBursty(burstMean) ? BURSTY_RATIO_STEP : RATIO_STEP;
 }
 
 /** The tables of the channel nearest to a loss ratio and a mean burst length in packets. */

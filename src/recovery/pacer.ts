@@ -104,8 +104,9 @@ export class Pacer {
   nextSendTime(now: Micros): Micros {
     this.#refill(now);
     if (this.#tokens >= READY_PART * this.#packetBytes) return now;
-    // Asked again, the answer stays: else a caller that asks often would wait for ever.
-    if (this.#waitingUntilUs !== NEVER) return this.#waitingUntilUs;
+    // Asked again, the answer stays: else a caller that asks often would wait for ever. An answer that has passed was too
+    // early: packets have become larger, or the rate lower, since.
+    if (this.#waitingUntilUs !== NEVER && this.#waitingUntilUs > now) return this.#waitingUntilUs;
     const quantum = Math.max(this.#packetBytes, (this.#rateBps * QUANTUM_US) / 8e6);
     const wantBytes = Math.min(quantum, this.#burstBytes) - this.#tokens;
     this.#waitingUntilUs = now + Math.max(QUANTUM_US, Math.ceil((wantBytes * 8e6) / this.#rateBps));

@@ -12,6 +12,15 @@ describe('tables of the planner', () => {
     expect(one.channel).toBe(other.channel);
   });
 
+  test('of a path are its own, whatever was planned for before: barely bursty loss at many ratios', () => {
+    for (let ratio = 0.3; ratio > 0.005; ratio /= 1.07) {
+      for (const burst of [1, 1.1, 1.17, 1.2, 1.5]) {
+        const found = tablesFor(ratio, burst).channel.lossRatio / ratio;
+        expect(Math.abs(Math.log(found))).toBeLessThan(Math.log(1.13));
+      }
+    }
+  });
+
   test('of a bursty path stay while its estimate wavers by a tenth', () => {
     const planner = new Planner();
     planner.observe(0.05, 3);

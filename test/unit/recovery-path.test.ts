@@ -103,6 +103,15 @@ describe('Pacer', () => {
     expect(last).toBeGreaterThan(10.9 * SECOND);
   });
 
+  it('names a later time once what it waited for is no longer enough', () => {
+    const pacer = new Pacer(1e6, 1200);
+    while (pacer.canSend(0)) pacer.onSent(0, 1200);
+    const due = pacer.nextSendTime(0);
+    pacer.setPacketBytes(12_000);
+    expect(pacer.canSend(due)).toBe(false);
+    expect(pacer.nextSendTime(due)).toBeGreaterThan(due);
+  });
+
   it('does not put the time off, however often it is asked', () => {
     const pacer = new Pacer(1e6, 1200);
     while (pacer.canSend(0)) pacer.onSent(0, 1200);

@@ -16,9 +16,10 @@ import { queueTargetUs } from './queue-law.ts';
 const USED_PART = 0.85;
 /**
  * Media frames that are acknowledged before the next one comes leave no gap either: only who has also used the target for
- * so long is a bulk flow, whose probes carry data of its own and cost nothing.
+ * so long, or half of it where ACKs are lost, is a bulk flow, whose probes carry data of its own and cost nothing.
  */
 const LASTING_US: Micros = 500 * MILLISECOND;
+const LASTING_PART = 0.5;
 const STEP_SECONDS_FIRST = 0.025;
 const STEP_SECONDS_MAX = 0.1;
 
@@ -108,7 +109,7 @@ export class Signals {
     this.losses.add(now, this.acked, this.lost, queueUs < 1.5 * this.aimUs);
     this.longBps = this.delivery.over(Law.LONG_US);
     this.isBulk = !this.delivery.isAppLimited;
-    this.isLastingBulk = this.isBulk && this.sent.rate(now - LASTING_US, now) > USED_PART * targetBps;
+    this.isLastingBulk = this.isBulk && this.sent.rate(now - LASTING_US, now) > LASTING_PART * targetBps;
     this.isLimited = this.delivery.isAppLimited && !this.#isPressing(targetBps);
     this.delivered.note(this.longBps, now);
   }

@@ -51,7 +51,9 @@ describe.skipIf(!canBrowse)(`the demo’s media${whyNot}`, { timeout: 400_000 },
     return (4 * green) / values.length;
   }
 
-  it('shows the camera when it is chosen, and the test picture when that is', { timeout: 240_000 }, async () => {
+  it('shows the camera when it is chosen, and the test picture when that is', {
+    timeout: 240_000,
+  }, async () => {
     const { url } = await startDemo('--network', 'model');
     const { page, complaints } = await open(browser, `${url}?source=camera&loss=0&rtt=40&${SMALL}`);
     await until(page, 'pictures', ({ millrace }) => millrace.framesDecoded > 5);

@@ -66,6 +66,8 @@ export interface KernelResult {
   readonly load: number;
   /** What does not add up, one sentence each; empty or something is wrong. */
   readonly faults: readonly string[];
+  /** Where the machine was too busy for exact figures, one sentence each. Files of before have none. */
+  readonly disturbances?: readonly string[];
 }
 
 const STARTUP_MS = 3_000;
@@ -229,6 +231,7 @@ class KernelCell {
       timing: { up: after.statistics.up.lateness, down: after.statistics.down.lateness },
       load: loadavg()[0] as number,
       faults: [...this.#faults, ...this.#findFaults(after.statistics, sources)],
+      disturbances: findDisturbances(after.statistics),
     };
   }
 
@@ -248,14 +251,17 @@ class KernelCell {
       if (source.damaged > 0) faults.push(`${source.name}: ${source.damaged} frames came out twice`);
     const refused = up.refused + down.refused + deviceDrops[0] + deviceDrops[1];
     if (refused > 0) faults.push(`${refused} packets were dropped outside the link`);
-    const judged = [up.lateness, down.lateness].filter(({ count }) => count >= TIMING_PACKETS_MIN);
-    const worstUs = Math.max(0, ...judged.map(({ p99Us }) => p99Us));
-    if (worstUs > TIMING_ERROR_P99_US_MAX)
-      faults.push(`the emulator was late: p99 ${(worstUs / 1e3).toFixed(1)} ms (is the machine busy?)`);
     if (!this.#adapter.tasks.includes(this.#spec.isBulk ? 'bulk' : 'frames'))
       faults.push(`${this.#adapter.name} is not made for this`);
     return faults;
   }
+}
+
+function findDisturbances({ up, down }: EmulatorStatistics): string[] {
+  const judged = [up.lateness, down.lateness].filter(({ count }) => count >= TIMING_PACKETS_MIN);
+  const worstUs = Math.max(0, ...judged.map(({ p99Us }) => p99Us));
+  if (worstUs <= TIMING_ERROR_P99_US_MAX) return [];
+  return [`the emulator was late: p99 ${(worstUs / 1e3).toFixed(1)} ms (is the machine busy?)`];
 }
 
 /** Bytes of the frames that arrived in a stretch of time, whenever they were sent. */

@@ -62,12 +62,13 @@ export class Store {
     renameSync(`${path}.part`, path);
   }
 
-  /** The result of this cell, if it is there, ran without faults, and was of the same spec. */
+  /** The result of this cell, if it is there, ran without faults and undisturbed, and was of the same spec. */
   load(cell: KernelCellPlan): Finished | undefined {
     const path = this.#path(cell);
     if (!existsSync(path)) return undefined;
     const stored = fromJson(readFileSync(path, 'utf8')) as Finished;
     const isSame = toJson(stored.cell.spec) === toJson(cell.spec);
-    return isSame && stored.result.faults.length === 0 ? { ...stored, cell } : undefined;
+    const { faults, disturbances = [] } = stored.result;
+    return isSame && faults.length === 0 && disturbances.length === 0 ? { ...stored, cell } : undefined;
   }
 }

@@ -213,7 +213,7 @@ describe('the store', () => {
     for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
   });
 
-  it('gives back what it was given, for the same spec and without faults only', () => {
+  it('gives back what it was given, for the same spec, without faults and undisturbed only', () => {
     const folder = mkdtempSync(join(tmpdir(), 'millrace-store-'));
     folders.push(folder);
     const store = new Store(folder);
@@ -223,6 +223,8 @@ describe('the store', () => {
     expect(store.load(one.cell)).toEqual(one);
     expect(store.load({ ...one.cell, spec: { ...one.cell.spec, seed: 2 } })).toBeUndefined();
     store.save({ ...one, result: { ...one.result, faults: ['a clock ran backwards'] } });
+    expect(store.load(one.cell)).toBeUndefined();
+    store.save({ ...one, result: { ...one.result, disturbances: ['the emulator was late'] } });
     expect(store.load(one.cell)).toBeUndefined();
   });
 });

@@ -5,13 +5,13 @@
  * answers. Before it, as long as asked, the same call without the flood.
  * A bad answer: media latency p99 more than 5 ms above, or memory more than 16 MB above what they were before.
  * Method: three processes, one clock (CLOCK_MONOTONIC); latency from `send` to the frame in the listener's hands.
- * Usage: `npm run bench:flood [-- --json FILE] [--seconds 60] [--before 20]`. Linux.
+ * Usage: `npm run bench:flood -- --help`. Linux.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { benchCommand } from '../report/command-line.ts';
 import { attack } from './attacker.ts';
 import { serve } from './listener.ts';
 import { publish } from './publisher.ts';
@@ -53,13 +53,16 @@ async function measure(listener: ChildProcess, seconds: number): Promise<Stretch
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
+  const { values, refuse } = benchCommand({
+    script: 'bench:flood',
     options: {
-      json: { type: 'string' },
-      seconds: { type: 'string', default: '60' },
-      before: { type: 'string', default: '20' },
+      json: { type: 'string', value: 'FILE', what: 'figures as data' },
+      seconds: { type: 'string', value: 'N', default: '60', what: 'how long the flood lasts' },
+      before: { type: 'string', value: 'N', default: '20', what: 'how long the call is watched without it' },
     },
   });
+  if (!(Number(values.seconds) > 0 && Number(values.before) > 0))
+    refuse('--seconds and --before are positive');
   const listener = start('listener');
   const port = `${await heard<number>(listener)}`;
   const publisher = start('publisher', port);

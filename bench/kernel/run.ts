@@ -3,16 +3,14 @@
  * Workload: the frames of the loss bench through real sockets, between two network namespaces joined by the simulator's
  * links in real time; docs/benchmarks.md says how.
  * A bad answer: a limit of a cell missed; millrace on time less often than a TCP beside it; a cell that does not add up.
- * Usage: `npm run bench:kernel [-- --quick] [--set NAME] [--only CELL] [--transport NAME] [--jobs N] [--resume | --stored]
- * [--folder PATH] [--json FILE] [--markdown FILE] [--model] [--timing] [--publish] [--normal-priority] [--list]`.
- * Linux, root, the package koffi. `--publish` changes bench/results and the README.
+ * Usage: `npm run bench:kernel -- --help`. Linux, root, the package koffi.
  * Ends with 1 for a bad answer, with 2 where the bench cannot run.
  */
 import { writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import process from 'node:process';
-import { parseArgs } from 'node:util';
 import { markdownTable } from '../loss/tables.ts';
+import { benchCommand } from '../report/command-line.ts';
 import { gatherFacts, ownVersion } from '../report/facts.ts';
 import { ADAPTERS } from './adapters/all.ts';
 import { checkTiming, TIMING_ERROR_P99_US_MAX, timingReport } from './emulator/check-timing.ts';
@@ -36,23 +34,38 @@ const PRIORITY = 1;
 const OWN_PRIORITY = 2;
 const FOLDER = '.tmp/bench-kernel';
 
-const { values } = parseArgs({
+const { values } = benchCommand({
+  script: 'bench:kernel',
   options: {
-    quick: { type: 'boolean', default: false },
-    set: { type: 'string', multiple: true },
-    only: { type: 'string', multiple: true },
-    transport: { type: 'string', multiple: true },
-    jobs: { type: 'string', default: String(JOBS) },
-    resume: { type: 'boolean', default: false },
-    stored: { type: 'boolean', default: false },
-    folder: { type: 'string', default: FOLDER },
-    json: { type: 'string' },
-    markdown: { type: 'string' },
-    model: { type: 'boolean', default: false },
-    publish: { type: 'boolean', default: false },
-    'normal-priority': { type: 'boolean', default: false },
-    timing: { type: 'boolean', default: false },
-    list: { type: 'boolean', default: false },
+    quick: {
+      type: 'boolean',
+      default: false,
+      what: 'under three minutes: millrace, TCP CUBIC, TCP BBR at RTT 60',
+    },
+    set: {
+      type: 'string',
+      value: 'NAME',
+      multiple: true,
+      what: 'cells of this set: video, model, bulk, dynamic, rfc8867',
+    },
+    only: {
+      type: 'string',
+      value: 'CELL',
+      multiple: true,
+      what: 'this cell, or all that a pattern with stars names',
+    },
+    transport: { type: 'string', value: 'NAME', multiple: true, what: 'cells of this transport' },
+    jobs: { type: 'string', value: 'N', default: String(JOBS), what: 'cells at a time' },
+    resume: { type: 'boolean', default: false, what: 'skip cells that have been measured' },
+    stored: { type: 'boolean', default: false, what: 'measure nothing, report what has been measured' },
+    folder: { type: 'string', value: 'PATH', default: FOLDER, what: 'where measured cells are kept' },
+    json: { type: 'string', value: 'FILE', what: 'figures as data' },
+    markdown: { type: 'string', value: 'FILE', what: 'tables as text' },
+    model: { type: 'boolean', default: false, what: 'the TCP model beside the TCP of the kernel' },
+    publish: { type: 'boolean', default: false, what: 'change bench/results and the README' },
+    'normal-priority': { type: 'boolean', default: false, what: 'no real-time priority' },
+    timing: { type: 'boolean', default: false, what: 'how exact the emulated link is' },
+    list: { type: 'boolean', default: false, what: 'name the cells and run nothing' },
   },
 });
 

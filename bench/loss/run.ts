@@ -2,14 +2,12 @@
  * Question: what does loss do to live media over TCP, over plain UDP and over millrace, and what does millrace pay?
  * Workload: 30 fps video with key frames, and audio, in virtual time over a simulated path; docs/benchmarks.md says how.
  * A bad answer: a cell whose bytes or frames do not add up; a row of the set `planner` that misses its limit.
- * Usage: `npm run bench:loss [-- --quick] [--set NAME] [--only CELL] [--seed N | --seeds N,N] [--jobs N] [--list]
- * [--json FILE] [--markdown FILE] [--html FILE]`. Sets: matrix, published, planner; default all three. `--only` takes a
- * cell's name, its last part, or either with stars. Ends with 1 when a cell does not add up or misses its limit.
+ * Usage: `npm run bench:loss -- --help`. Ends with 1 when a cell does not add up or misses its limit.
  */
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import process from 'node:process';
-import { parseArgs } from 'node:util';
+import { benchCommand } from '../report/command-line.ts';
 import { gatherFacts } from '../report/facts.ts';
 import { renderPage } from '../report/page.ts';
 import type { ReportFile } from '../report/section.ts';
@@ -25,18 +23,29 @@ import { markdownOf } from './tables.ts';
 import { verdictsOf } from './verdict.ts';
 import { type CostedTask, runTasks } from './workers.ts';
 
-const { values } = parseArgs({
+const { values, refuse } = benchCommand({
+  script: 'bench:loss',
   options: {
-    quick: { type: 'boolean', default: false },
-    set: { type: 'string', multiple: true },
-    only: { type: 'string', multiple: true },
-    seed: { type: 'string' },
-    seeds: { type: 'string' },
-    jobs: { type: 'string' },
-    list: { type: 'boolean', default: false },
-    json: { type: 'string' },
-    markdown: { type: 'string' },
-    html: { type: 'string' },
+    quick: { type: 'boolean', default: false, what: 'a few cells of two sets, 8 s, one seed' },
+    set: {
+      type: 'string',
+      value: 'NAME',
+      multiple: true,
+      what: 'matrix, published, planner; default all three',
+    },
+    only: {
+      type: 'string',
+      value: 'CELL',
+      multiple: true,
+      what: 'a cell by its name, its last part, or either with stars',
+    },
+    seed: { type: 'string', value: 'N', what: 'this seed instead of those of the cell' },
+    seeds: { type: 'string', value: 'N,N', what: 'these seeds' },
+    jobs: { type: 'string', value: 'N', what: 'processes; default one for each processor' },
+    list: { type: 'boolean', default: false, what: 'name the cells and run nothing' },
+    json: { type: 'string', value: 'FILE', what: 'figures as data' },
+    markdown: { type: 'string', value: 'FILE', what: 'tables as text' },
+    html: { type: 'string', value: 'FILE', what: 'a page' },
   },
 });
 
@@ -52,7 +61,7 @@ function chosenCells(): BenchCell[] {
     : [...matrixCells(), ...publishedCells(), ...plannerCells()];
   const seeds = (values.seeds ?? values.seed)?.split(',').map(Number);
   if (seeds?.some((seed) => !Number.isSafeInteger(seed) || seed < 0))
-    throw new RangeError('a seed is an integer from 0 on');
+    refuse('a seed is an integer from 0 on');
   return all
     .filter(({ set }) => values.set === undefined || values.set.includes(set))
     .filter(({ id }) => values.only === undefined || values.only.some((text) => isNamed(id, text)))
@@ -79,7 +88,7 @@ function withoutTimelines({ timeline: _, timelines: __, ...pooled }: PooledCell)
 }
 
 const cells = chosenCells();
-if (cells.length === 0) throw new RangeError('no cell has that name: --list shows all');
+if (cells.length === 0) refuse('no cell has that name: --list shows all');
 if (values.list) {
   for (const { id } of cells) console.log(id);
   process.exit(0);

@@ -6,12 +6,12 @@
  * Usage: `npm run bench:fec [-- --json FILE]`.
  */
 import { writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { Bench } from 'tinybench';
 import { SeededRandom } from '../../src/base/random.ts';
 import type { ErasureCodec, RepairEquations } from '../../src/fec/codec.ts';
 import { loadCodec, supportsEngine } from '../../src/fec/kernel.ts';
+import { benchCommand } from '../report/command-line.ts';
 import {
   type Block,
   type Contender,
@@ -240,7 +240,10 @@ async function compareKernels(codecs: readonly ErasureCodec[], reference: Erasur
   }
 }
 
-const { values } = parseArgs({ options: { json: { type: 'string' } } });
+const { values } = benchCommand({
+  script: 'bench:fec',
+  options: { json: { type: 'string', value: 'FILE', what: 'figures as data' } },
+});
 // Node 20 has relaxed SIMD behind a flag, and takes it at run time as long as nothing has been compiled yet.
 if (process.versions.node.startsWith('20.')) setFlagsFromString('--experimental-wasm-relaxed-simd');
 const codecs = (['strict', 'relaxed', 'scalar', 'typescript'] as const).filter(supportsEngine).map(loadCodec);

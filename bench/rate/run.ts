@@ -2,14 +2,13 @@
  * Question: what does the rate controller make of changing paths, loss, shallow buffers, other flows?
  * Workload: the scenarios of RFC 8867, RFC 8869 and others (cases-*.ts), whole connections in virtual time, five seeds
  * that no constant was chosen with. A bad answer: a row that says MISSED.
- * Usage: `npm run bench:rate [-- --json FILE] [--html FILE] [--case NAME]... [--seed N]... [--quick] [--trace FILE]`.
- * `--case` takes several names, `5.1*` is all that begin so; `--trace` runs media over a mahimahi trace of your own.
+ * Usage: `npm run bench:rate -- --help`.
  * The exit code is 1 if a demand is missed.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
-import { parseArgs } from 'node:util';
 import { parseMahimahi } from '../../src/sim/capacity.ts';
+import { benchCommand } from '../report/command-line.ts';
 import { gatherFacts } from '../report/facts.ts';
 import { renderPage } from '../report/page.ts';
 import type { Block, Chart, ReportFile } from '../report/section.ts';
@@ -24,14 +23,25 @@ import { runCase } from './world.ts';
 const SEEDS = [101, 102, 103, 104, 105];
 const QUICK_SEEDS = [101];
 
-const { values } = parseArgs({
+const { values, refuse } = benchCommand({
+  script: 'bench:rate',
   options: {
-    case: { type: 'string', multiple: true },
-    seed: { type: 'string', multiple: true },
-    json: { type: 'string' },
-    html: { type: 'string' },
-    trace: { type: 'string' },
-    quick: { type: 'boolean', default: false },
+    case: {
+      type: 'string',
+      value: 'NAME,...',
+      multiple: true,
+      what: 'these scenarios; `5.1*` is all that begin so',
+    },
+    seed: {
+      type: 'string',
+      value: 'N,...',
+      multiple: true,
+      what: `these seeds; default ${SEEDS.join(', ')}`,
+    },
+    json: { type: 'string', value: 'FILE', what: 'figures and time lines, as data' },
+    html: { type: 'string', value: 'FILE', what: 'the same as a page' },
+    trace: { type: 'string', value: 'FILE', what: "media over a capacity of your own, in mahimahi's format" },
+    quick: { type: 'boolean', default: false, what: 'a few scenarios, one seed' },
   },
 });
 
@@ -45,14 +55,13 @@ function selected(): readonly RateCase[] {
     patterns.some((one) => (one.endsWith('*') ? name.startsWith(one.slice(0, -1)) : name === one));
   const found = all.filter(({ name }) => isMeant(name));
   if (found.length === 0)
-    throw new RangeError(`no such scenario; there are ${all.map(({ name }) => name).join(', ')}`);
+    return refuse(`no such scenario; there are ${all.map(({ name }) => name).join(', ')}`);
   return found;
 }
 
 function seeds(): readonly number[] {
   const given = values.seed?.flatMap((list) => list.split(',')).map(Number);
-  if (given?.some((seed) => !Number.isSafeInteger(seed) || seed < 0))
-    throw new RangeError('a seed is a whole number');
+  if (given?.some((seed) => !Number.isSafeInteger(seed) || seed < 0)) refuse('a seed is a whole number');
   return given ?? (values.quick ? QUICK_SEEDS : SEEDS);
 }
 

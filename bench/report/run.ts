@@ -4,19 +4,19 @@
  * `sections` (section.ts). Files keep the order in which they are named.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
+import { benchCommand } from './command-line.ts';
 import { renderPage } from './page.ts';
 import type { ReportFile } from './section.ts';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
+const { values, positionals, refuse } = benchCommand({
+  script: 'bench:report',
+  positionals: 'RESULTS...',
   options: {
-    out: { type: 'string', default: 'report.html' },
-    title: { type: 'string', default: 'millrace under loss' },
+    out: { type: 'string', value: 'FILE', default: 'report.html', what: 'the page' },
+    title: { type: 'string', value: 'TEXT', default: 'millrace under loss', what: 'its title' },
   },
 });
-if (positionals.length === 0)
-  throw new RangeError('name the result files: bench:report -- --out FILE FILE...');
+if (positionals.length === 0) refuse('name the result files');
 const files = positionals.map((path) => {
   const file = JSON.parse(readFileSync(path, 'utf8')) as Partial<ReportFile>;
   if (!Array.isArray(file.sections))

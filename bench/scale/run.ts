@@ -5,12 +5,12 @@
  * packet for a packet, so that so many are always in flight. Both ends' work counts, but no AEAD, which
  * would hide a part. A bad answer: more than 1.3 times the cost of the smallest.
  * Method: rounds in which all sizes take turns within milliseconds; medians; a busy machine slows all of them.
- * Usage: `npm run bench:scale [-- --json FILE] [--rounds N]`.
+ * Usage: `npm run bench:scale -- --help`.
  */
 import { writeFileSync } from 'node:fs';
 import process from 'node:process';
-import { parseArgs } from 'node:util';
 import { MILLISECOND } from '../../src/base/protocol.ts';
+import { benchCommand } from '../report/command-line.ts';
 import { Ends } from './ends.ts';
 
 const RATIO_MAX = 1.3;
@@ -148,10 +148,15 @@ function print(title: string, rows: readonly Row[]): boolean {
   return rows.every(({ ratio }) => ratio <= RATIO_MAX);
 }
 
-const { values } = parseArgs({
-  options: { json: { type: 'string' }, rounds: { type: 'string', default: '40' } },
+const { values, refuse } = benchCommand({
+  script: 'bench:scale',
+  options: {
+    json: { type: 'string', value: 'FILE', what: 'figures as data' },
+    rounds: { type: 'string', value: 'N', default: '40', what: 'turns of each size' },
+  },
 });
 const rounds = Number(values.rounds);
+if (!Number.isSafeInteger(rounds) || rounds < 1) refuse('--rounds is a positive integer');
 const tracks = compare([1, 10, 100].map(tracksCase), rounds);
 const areTracksGood = print('tracks: cost of a packet, ratio to the smallest', tracks);
 const inFlight = compare([100, 1_000, 10_000, 100_000].map(flightCase), rounds);

@@ -3,14 +3,14 @@
  * Workload: 1 GB over one stream on loopback, with sodium-native and then with node:crypto. The receiver fingerprints
  * what it gets (content.ts says how, and why that costs next to nothing).
  * A bad answer: under 600 Mbit/s with sodium-native on two cores, resident memory that grows by 64 MB, another hash.
- * Usage: `npm run bench:throughput [-- --json FILE] [--bytes N] [--seed N] [--profile FOLDER]`.
+ * Usage: `npm run bench:throughput -- --help`.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { bestCrypto } from '../../src/node/seal.ts';
+import { benchCommand } from '../report/command-line.ts';
 import { Content, Fingerprint, PIECE_BYTES } from './content.ts';
 import type { Cost, Message, Task } from './end.ts';
 
@@ -94,16 +94,19 @@ function report(name: string, result: Result): void {
   );
 }
 
-const { values } = parseArgs({
+const { values, refuse } = benchCommand({
+  script: 'bench:throughput',
   options: {
-    json: { type: 'string' },
-    bytes: { type: 'string', default: '1e9' },
-    seed: { type: 'string', default: '1' },
-    profile: { type: 'string' },
+    json: { type: 'string', value: 'FILE', what: 'figures as data' },
+    bytes: { type: 'string', value: 'N', default: '1e9', what: 'how much is carried' },
+    seed: { type: 'string', value: 'N', default: '1', what: 'of the content' },
+    profile: { type: 'string', value: 'FOLDER', what: 'processor profiles of both ends' },
   },
 });
 const bytes = Number(values.bytes);
 const seed = Number(values.seed);
+if (!(Number.isSafeInteger(bytes) && bytes > 0 && Number.isSafeInteger(seed)))
+  refuse('--bytes is a positive integer, --seed an integer');
 const hash = expectedHash(bytes, seed);
 const { engine } = bestCrypto();
 if (engine !== 'sodium-native')

@@ -2,10 +2,23 @@
 import process from 'node:process';
 import { type Connection, type Listener, listen } from '../../src/index.ts';
 import { HOST, machineUs, PASSPHRASE } from './media.ts';
-import type { Stretch } from './run.ts';
 
 const MB = 1_048_576;
 const SAMPLE_MS = 250;
+
+/** What the listener says of a stretch of time. */
+export interface Stretch {
+  readonly frames: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+  /** Most memory of the process in this time, MB. */
+  readonly rssMb: number;
+  readonly heapMb: number;
+  /** Processor time of the process, share of one core. */
+  readonly cpuShare: number;
+  readonly counters: Readonly<Record<string, number>>;
+}
 
 /** Frames of the present stretch, ms. */
 let latenciesMs: number[] = [];

@@ -13,26 +13,12 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { benchCommand } from '../report/command-line.ts';
 import { attack } from './attacker.ts';
-import { serve } from './listener.ts';
+import { type Stretch, serve } from './listener.ts';
 import { publish } from './publisher.ts';
 
 const PER_MINUTE = 10_000;
 const LATENCY_RISE_MAX_MS = 5;
 const MEMORY_RISE_MAX_MB = 16;
-
-/** What the listener says of a stretch of time. */
-export interface Stretch {
-  readonly frames: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly maxMs: number;
-  /** Most memory of the process in this time, MB. */
-  readonly rssMb: number;
-  readonly heapMb: number;
-  /** Processor time of the process, share of one core. */
-  readonly cpuShare: number;
-  readonly counters: Readonly<Record<string, number>>;
-}
 
 function start(role: string, ...rest: string[]): ChildProcess {
   return fork(fileURLToPath(import.meta.url), [role, ...rest], { stdio: 'inherit' });

@@ -8,8 +8,9 @@
 import { MILLISECOND, type Micros, NEVER } from '../base/protocol.ts';
 import { Deque } from './deque.ts';
 import { COVER_SYMBOLS_MAX, TARGET_RATIO } from './limits.ts';
+import { checkRedundancy, emptyPlan } from './redundancy.ts';
 import type { RepairQueue } from './repair-queue.ts';
-import { checkRedundancy, type TrackSenderOptions } from './send-options.ts';
+import type { TrackSenderOptions } from './send-options.ts';
 import type { SentFrame } from './sent-frame.ts';
 import type { SymbolWindow } from './symbol-window.ts';
 import type { FramePlan, PathView, PlanInput, RedundancyMode, RedundancyPolicy } from './types.ts';
@@ -38,16 +39,7 @@ export class Protection {
   readonly #path: PathView;
   readonly #input: Mutable<PlanInput>;
   /** The plan of the newest frame: for statistics. */
-  readonly plan: FramePlan = {
-    rounds: 0,
-    span: 0,
-    streamRatio: 0,
-    firstSpares: 0,
-    price: 0,
-    leadUs: 0,
-    packetUs: 0,
-    spacingUs: 0,
-  };
+  readonly plan: FramePlan = emptyPlan();
   /** What first flights were due beyond whole repair symbols. */
   #firstCarried = 0;
   /** Frames that slots cover, oldest first, and the repair symbols that each slot owes them. */

@@ -51,17 +51,3 @@ export interface TrackSenderOptions {
   /** Scratch; one may serve all tracks. */
   readonly layout?: FrameLayout;
 }
-
-/** More than three times the media is no redundancy any more. */
-const OVERHEAD_MAX = 3;
-
-/** @throws RangeError unless the overhead is 0..3 and the target above 0 and at most 1; TypeError for no mode at all. */
-export function checkRedundancy(mode: RedundancyMode, target: number): void {
-  if (!(target > 0 && target <= 1)) throw new RangeError(`target is above 0 and at most 1, not ${target}`);
-  if (mode === 'auto' || mode === 'off') return;
-  const overhead: unknown = typeof mode === 'object' && mode !== null ? mode.overhead : undefined;
-  if (typeof overhead !== 'number') throw new TypeError("redundancy is 'auto', 'off' or { overhead }");
-  if (!(overhead >= 0 && overhead <= OVERHEAD_MAX)) {
-    throw new RangeError(`overhead is 0 to ${OVERHEAD_MAX}, not ${overhead}`);
-  }
-}

@@ -20,8 +20,9 @@ import {
   SEND_QUEUE_FRAMES_MAX,
 } from './limits.ts';
 import { Protection } from './protection.ts';
+import { checkRedundancy } from './redundancy.ts';
 import { RepairQueue } from './repair-queue.ts';
-import { checkRedundancy, type SenderEvents, type TrackSenderOptions } from './send-options.ts';
+import type { SenderEvents, TrackSenderOptions } from './send-options.ts';
 import { SendQueue } from './send-queue.ts';
 import { checkMediaFrame, FrameLayout, SentFrame, symbolBytesMax } from './sent-frame.ts';
 import { SymbolState, SymbolWindow } from './symbol-window.ts';

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { Redundancy } from '../../src/connection/redundancy.ts';
 import { CubicController } from '../../src/rate/cubic.ts';
 import { RttEstimator } from '../../src/recovery/rtt.ts';
+import { emptyPlan } from '../../src/track/redundancy.ts';
 import type { FramePlan, PlanInput } from '../../src/track/types.ts';
 
 const MS = 1_000;
@@ -32,16 +33,7 @@ function planFor(changes: Partial<PlanInput>): FramePlan {
     else redundancy.model.onAcked(i * MS);
   }
   redundancy.onPacketSent(2000 * MS, 1200, 1200, false, 2000);
-  const plan: FramePlan = {
-    rounds: 0,
-    span: 0,
-    streamRatio: 0,
-    firstSpares: 0,
-    price: 0,
-    leadUs: 0,
-    packetUs: 0,
-    spacingUs: 0,
-  };
+  const plan = emptyPlan();
   redundancy.plan({ ...FRAME, ...changes }, plan);
   expect(plan.rounds).toBe(1);
   return plan;

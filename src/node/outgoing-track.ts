@@ -66,7 +66,10 @@ export class SentFrame {
   }
 }
 
-/** Beyond this much unacknowledged data a reliable track asks its writer to wait. */
+/**
+ * Beyond this much data that has not left a reliable track asks its writer to wait. What is under way does not count: on
+ * a lossy path a single packet that is lost again and again holds up megabytes of acknowledged order.
+ */
 const RELIABLE_HIGH_WATER_BYTES = 4_194_304;
 
 /** What both kinds of outgoing track need of their connection. */
@@ -158,9 +161,14 @@ export class OutgoingTrack extends EventTarget {
     return (this.#stream?.bufferedBytes ?? 0) + this.#backlogBytes;
   }
 
+  /** Reliable: bytes that have not left yet. */
+  get #waitingBytes(): number {
+    return (this.#stream?.unsentBytes ?? 0) + this.#backlogBytes;
+  }
+
   /** Fulfilled when a reliable track wants more data; at once for a live one. */
   get ready(): Promise<void> {
-    if (this.#isOver || this.#sender !== undefined || this.queuedBytes < RELIABLE_HIGH_WATER_BYTES) {
+    if (this.#isOver || this.#sender !== undefined || this.#waitingBytes < RELIABLE_HIGH_WATER_BYTES) {
       return Promise.resolve();
     }
     this.#ready ??= deferred<void>();
@@ -212,6 +220,7 @@ export class OutgoingTrack extends EventTarget {
     const frame = new SentFrame(this.#nextFrameId++);
     this.#host.reliableSent.sent++;
     this.#queuedEnd += header.length + data.length;
+    if (this.#unacked.length === 0) this.#stream?.tellWhenAcked(this.#queuedEnd);
     this.#unacked.push({ end: this.#queuedEnd, frame });
     this.#write(header);
     this.#write(data);
@@ -295,8 +304,9 @@ export class OutgoingTrack extends EventTarget {
       (this.#unacked.shift() as { frame: SentFrame }).frame.settle('acknowledged');
       this.#host.reliableSent.onTime++;
     }
+    stream.tellWhenAcked(this.#unacked[0]?.end ?? Number.POSITIVE_INFINITY);
     this.#flushBacklog();
-    if (this.queuedBytes < RELIABLE_HIGH_WATER_BYTES / 2) this.#release();
+    if (this.#waitingBytes < RELIABLE_HIGH_WATER_BYTES / 2) this.#release();
   }
 
   #release(): void {

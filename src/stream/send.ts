@@ -61,6 +61,8 @@ export class SendStream implements Sender {
   #isAbandoned = false;
   #isDone = false;
   #wantsWritable = false;
+  /** Somebody waits until everything below is acknowledged; Infinity: nobody does. */
+  #wantedOffset: number = Number.POSITIVE_INFINITY;
 
   /** Made by a StreamSet only. */
   constructor(id: number, host: SendHost, creditBytes: number, sendOrder: number, weight: number) {
@@ -94,6 +96,11 @@ export class SendStream implements Sender {
   /** Every byte below is acknowledged. */
   get ackedOffset(): number {
     return this.#ackedOffset;
+  }
+
+  /** `onWritable` comes once, too, when every byte below `offset` is acknowledged. Infinity: it does not. */
+  tellWhenAcked(offset: number): void {
+    this.#wantedOffset = offset;
   }
 
   /** Bytes ever accepted by `write`. */
@@ -244,8 +251,10 @@ export class SendStream implements Sender {
   }
 
   #wakeWriter(): void {
-    if (!this.#wantsWritable || this.writableBytes < WRITABLE_LOW_BYTES) return;
-    this.#wantsWritable = false;
+    const hasRoom = this.#wantsWritable && this.writableBytes >= WRITABLE_LOW_BYTES;
+    if (!hasRoom && this.#ackedOffset < this.#wantedOffset) return;
+    if (hasRoom) this.#wantsWritable = false;
+    this.#wantedOffset = Number.POSITIVE_INFINITY;
     this.#host.onWritable(this.id);
   }
 

@@ -34,6 +34,14 @@ describe('a reliable track', () => {
     expect(receiver.stats().framesReceived).toEqual({ sent: 50, onTime: 50, ...none });
   });
 
+  it('settles each media frame when it is acknowledged, whether or not more follows', async () => {
+    const track = sender.createTrack({ latency: Number.POSITIVE_INFINITY });
+    for (let i = 0; i < 3; i++) expect(await track.send(new Uint8Array(1000)).settled).toBe('acknowledged');
+    const ended = track.end();
+    for await (const _ of (await tracks.next()).value as IncomingTrack);
+    await ended;
+  });
+
   it('counts what the receiver did not want as lost, so that the sum stays right', async () => {
     const before = sender.stats().framesSent;
     const track = sender.createTrack({ latency: Number.POSITIVE_INFINITY });

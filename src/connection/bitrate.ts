@@ -167,8 +167,8 @@ export class Bitrate {
   /** What a ladder that sends on `track` wants to know of the path. */
   describe(track: TrackSender, path: LadderPath): void {
     const { controller } = this.#state;
-    // The path's capacity, not the moment's target, which dips whenever a queue drains.
-    path.budgetBps = (this.targetOf(track) * controller.capacityBps) / controller.targetRateBps;
+    // The path's capacity where the moment's target, which dips whenever a queue drains, is below it.
+    path.budgetBps = this.targetOf(track) * Math.max(1, controller.capacityBps / controller.targetRateBps);
     path.queueUs = controller.queueDelayUs;
     path.isCompeting = controller.state === 'compete';
     path.latencyUs = track.latencyUs;

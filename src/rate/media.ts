@@ -235,7 +235,6 @@ export class MediaController implements RateController {
     } else if (!signals.isBulk || this.#probe.isPending) {
       this.#stepProbe(now);
       estimate.targetBps = Math.max(estimate.targetBps, estimate.capacityBps);
-      estimate.capacityBps = estimate.targetBps;
     }
   }
 
@@ -288,7 +287,8 @@ export class MediaController implements RateController {
     const probe = this.#probe;
     if (probe.isComplete(now, smoothedRttUs)) {
       const lossFactor = 1 / (1 - this.#audit.randomLossRatio);
-      const found = Math.min(probe.result() * lossFactor, probe.gain * estimate.capacityBps);
+      const believedBps = Math.max(estimate.capacityBps, estimate.targetBps);
+      const found = Math.min(probe.result() * lossFactor, probe.gain * believedBps);
       if (found > 1.03 * estimate.capacityBps) {
         estimate.believe(found);
         probe.accept(now, smoothedRttUs);

@@ -14,12 +14,21 @@ const DOUBT_US: Micros = 150 * MILLISECOND;
 /** It is gone when less than this part of the queue aimed at is left; and jitter explains it that was so much of it. */
 const GONE = 0.25;
 const EXPLAINS = 0.5;
+/**
+ * What is believed beyond proof lasts as long as it is made use of: who sends less than this part of the target, over a
+ * round trip and no less than this time, may send so many times what has arrived, or a train has shown, and no more.
+ */
+const USED_PART = 0.5;
+const USED_MIN_US: Micros = 100 * MILLISECOND;
+const BELIEVED = 1.3;
 
 export class StartPhase {
   readonly #rounds: StartRounds = new StartRounds();
   /** When a queue ended the start, and what queue. */
   #endedAtUs: Micros = -NEVER;
   #queueUs: Micros = 0;
+  /** When what arrived raised the target last. */
+  #raisedAtUs: Micros = -NEVER;
 
   reset(): void {
     this.#rounds.reset();
@@ -71,14 +80,29 @@ export class StartPhase {
       estimate.clampAll();
       return true;
     }
-    if (!isLimited) {
-      estimate.targetBps = Math.max(estimate.targetBps, this.#rounds.gain * delivered);
-    } else if (estimate.targetBps < 1.3 * delivered + 20_000) {
+    estimate.believe(Math.max(estimate.capacityBps, delivered / (1 - randomLoss)));
+    this.#steer(signals, estimate, delivered, isLimited);
+    return false;
+  }
+
+  #steer(
+    { now, dt, smoothedRttUs, sent }: Signals,
+    estimate: Estimate,
+    delivered: number,
+    isLimited: boolean,
+  ): void {
+    const { targetBps } = estimate;
+    if (!isLimited && this.#rounds.gain * delivered > targetBps) {
+      estimate.targetBps = this.#rounds.gain * delivered;
+      this.#raisedAtUs = now;
+    } else if (isLimited && targetBps < 1.3 * delivered + 20_000) {
       // Too little is sent to prove more: grow gently, and let probes do the rest.
-      estimate.targetBps *= 1 + Math.min(1, 2 * signals.dt);
+      estimate.targetBps *= 1 + Math.min(1, 2 * dt);
+    }
+    const usedUs = Math.max(USED_MIN_US, smoothedRttUs);
+    if (now - this.#raisedAtUs > usedUs && sent.rate(now - usedUs, now) < USED_PART * targetBps) {
+      estimate.targetBps = Math.min(estimate.targetBps, BELIEVED * estimate.capacityBps);
     }
     estimate.targetBps = estimate.clamp(estimate.targetBps);
-    estimate.capacityBps = estimate.targetBps;
-    return false;
   }
 }

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { plannerCells } from '../../bench/loss/planner.ts';
 import { cheapestAsGood, perFrameReedSolomon } from '../../bench/loss/tambur.ts';
-import { type CellRun, type CellSpec, runCell } from '../../src/lab/cell.ts';
+import { type CellRun, type CellSpec, runCell, type SourceResult } from '../../src/lab/cell.ts';
 import type { RedundancyMode } from '../../src/track/types.ts';
 
 function run(id: string, seed: number, durationMs: number, changes: Partial<CellSpec> = {}): CellRun {
@@ -45,10 +45,17 @@ describe('planned redundancy', () => {
     expect(result.wire.probe).toBeLessThan(0.005 * result.mediaBytes);
   });
 
-  test('spares the usual frame the wait for a resend: RTT 60 ms, 5 % loss, seed 36', () => {
-    const { result } = run('60-120-5%', 36, 11_000);
-    // 30 ms of path and 6 of its own bytes; a resend would add more than 60.
-    expect(result.sources[0]?.steady.latency.p50Ms).toBeLessThan(60);
+  test('spares the usual frame the wait for a resend: RTT 60 ms, 5 % loss, seeds 36 to 41', () => {
+    let prompt = 0;
+    let all = 0;
+    for (let seed = 36; seed <= 41; seed++) {
+      const { steady } = run('60-120-5%', seed, 11_000).result.sources[0] as SourceResult;
+      // 30 ms of path and 6 of its own bytes; a resend would add more than 60.
+      prompt += steady.frames * (steady.latencyCurveMs.findIndex((ms) => ms > 60) / 100);
+      all += steady.frames;
+    }
+    // Of 13 packets none is lost in 51 of 100 frames.
+    expect(prompt / all).toBeGreaterThan(0.53);
   });
 
   test('begins to protect with the first feedback: RTT 150 ms, 5 % loss, seed 33', () => {

@@ -197,7 +197,7 @@ export class LossRecovery {
     if (this.#newCount === 0) return 0;
     if (this.#newLargest === ack.largest && this.#newEliciting) this.#sampleRtt(ack, now);
     if (this.#newEliciting) {
-      this.#probeTimer.onProgress(now);
+      this.#probeTimer.onProgress(now, this.#packets.sentAtUs[this.#newLargest & packets.mask] as number);
       this.probesDue = 0;
       this.lastProgressUs = now;
     }
@@ -378,7 +378,7 @@ export class LossRecovery {
   abandonInFlight(now: Micros): void {
     this.#packets.abandon(this.#frontier, this.#owners, this.statistics, now);
     this.#clear();
-    this.#probeTimer.onProgress(now);
+    this.#probeTimer.onProgress(now, now);
   }
 
   /** The space's keys are gone: nothing is in flight any more, no timer runs, tokens are not returned. RFC 9002 §6.4. */

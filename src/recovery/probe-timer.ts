@@ -1,8 +1,8 @@
 /**
  * The probe timeout: when silence calls for a probe. RFC 9002 §6.2, with two departures for live media: it counts from
  * the last progress and not from the last packet sent (an outage shows while media keeps flowing into it), and its
- * back-off ends at one probe a second (an outage heals within one probe interval), and in a silence of hours at a
- * thousandth of it.
+ * back-off ends at one probe a second (an outage heals within one probe interval), and in a silence of hours, or on a path
+ * whose answers take hours, at a thousandth of it.
  */
 import { type Micros, NEVER, SECOND } from '../base/protocol.ts';
 
@@ -13,7 +13,7 @@ import { type Micros, NEVER, SECOND } from '../base/protocol.ts';
  */
 export const PROBE_INTERVAL_MAX_US: Micros = SECOND;
 const SILENCE_SHARE = 1024;
-/** 2^20 exceeds any cap; the bound keeps the power exact. */
+/** 2^20 exceeds any cap; the bound keeps the shift exact. */
 const DOUBLINGS_MAX = 20;
 
 /** One per packet number space. */
@@ -23,17 +23,22 @@ export class ProbeTimer {
   /** The last progress, or when what waits for it was sent first. */
   sinceUs: Micros = NEVER;
   #anchorUs: Micros = NEVER;
+  /** When what was answered last had been sent: `sinceUs` less the time that an answer takes. */
+  #heardUs: Micros = NEVER;
 
   /** Something ack-eliciting is in flight where nothing was, or something has been acked. */
   restart(now: Micros): void {
     this.sinceUs = now;
     this.#anchorUs = now;
+    this.#heardUs = now;
   }
 
-  onProgress(now: Micros): void {
+  /** @param sentAtUs When the newest of what has been acked was sent. */
+  onProgress(now: Micros, sentAtUs: Micros): void {
     this.count = 0;
     this.sinceUs = now;
     this.#anchorUs = now;
+    this.#heardUs = sentAtUs;
   }
 
   onExpired(now: Micros): void {
@@ -44,8 +49,8 @@ export class ProbeTimer {
   /** @param timeoutUs Probe timeout without back-off. */
   deadline(timeoutUs: Micros): Micros {
     if (this.#anchorUs === NEVER) return NEVER;
-    const backedOff = timeoutUs * 2 ** Math.min(this.count, DOUBLINGS_MAX);
-    const silenceUs = this.#anchorUs - this.sinceUs;
+    const backedOff = timeoutUs * (1 << Math.min(this.count, DOUBLINGS_MAX));
+    const silenceUs = this.#anchorUs - this.#heardUs;
     const longestUs = Math.max(timeoutUs, PROBE_INTERVAL_MAX_US, Math.floor(silenceUs / SILENCE_SHARE));
     return this.#anchorUs + Math.min(backedOff, longestUs);
   }

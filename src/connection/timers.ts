@@ -47,7 +47,10 @@ export class TimerTable {
   /** The earliest deadline of all. */
   get next(): Micros {
     let next = NEVER;
-    for (const deadline of this.#deadlines) if (deadline < next) next = deadline;
+    for (let i = 0; i < this.#deadlines.length; i++) {
+      const deadline = this.#deadlines[i] as number;
+      if (deadline < next) next = deadline;
+    }
     return next;
   }
 }

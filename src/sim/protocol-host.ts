@@ -13,6 +13,7 @@ import { type Micros, NEVER, type PathId, type Protocol } from '../base/protocol
 import type { Deliver, Outlet } from './link.ts';
 import { UDP_IPV4_HEADER_BYTES } from './link-options.ts';
 import { SimTimer, type Simulator } from './simulator.ts';
+import { type Slab, slabOf } from './slab.ts';
 
 /** Whatever lives at the end of links: a millrace endpoint, a TCP model, a source of cross traffic. */
 export interface SimHost {
@@ -81,10 +82,9 @@ export class ProtocolHost<Event> implements SimHost {
   readonly #options: ProtocolHostOptions<Event>;
   readonly #headerBytes: number;
   readonly #timer: SimTimer;
+  readonly #slab: Slab;
   readonly #paths: HostPath[] = [];
   readonly #pathOfAddress: Map<number, PathId> = new Map();
-  /** As one driver has one slab: what a link takes is copied out of it. */
-  readonly #slab: Uint8Array = new Uint8Array(65_536);
   #listening: Outlet<Uint8Array> | undefined;
   #lastPath: PathId = 0;
   #isPumping = false;
@@ -95,6 +95,7 @@ export class ProtocolHost<Event> implements SimHost {
   constructor(sim: Simulator, protocol: Protocol<Event>, options: ProtocolHostOptions<Event> = {}) {
     this.#sim = sim;
     this.protocol = protocol;
+    this.#slab = slabOf(sim);
     this.#options = options;
     this.name = options.name ?? 'host';
     this.#headerBytes = options.headerBytes ?? UDP_IPV4_HEADER_BYTES;
@@ -131,6 +132,11 @@ export class ProtocolHost<Event> implements SimHost {
 
   get pathCount(): number {
     return this.#paths.length;
+  }
+
+  /** When the protocol is to be called again, as it said last: `NEVER` if not. */
+  get deadlineUs(): Micros {
+    return this.#timer.deadlineUs;
   }
 
   /** Makes an application's call and pumps afterwards. */
@@ -181,7 +187,7 @@ export class ProtocolHost<Event> implements SimHost {
   #drainTransmissions(limit: number): number {
     let count = 0;
     while (!this.#isStopped) {
-      const size = this.protocol.pollTransmit(this.#slab, this.#sim.now);
+      const size = this.protocol.pollTransmit(this.#slab.room, this.#sim.now);
       if (size === 0) break;
       if (++count > limit) throw new Error(`${this.name}: pollTransmit does not come to an end`);
       const path = this.#paths[this.#options.transmitPath?.() ?? this.#lastPath];
@@ -189,7 +195,7 @@ export class ProtocolHost<Event> implements SimHost {
       const sizeBytes = size + this.#headerBytes;
       this.statistics.sentDatagrams++;
       this.statistics.sentBytes += sizeBytes;
-      path.outlet.send(this.#slab.slice(0, size), sizeBytes, path.address);
+      path.outlet.send(this.#slab.copyOf(size), sizeBytes, path.address);
     }
     return count;
   }

@@ -68,20 +68,40 @@ export function checkInvariants(pair: Pair, opened: Opened): void {
   }
 }
 
+/** Every so many events the connection itself is asked for its deadline; at every event, what it told its driver last. */
+const ASKED_EVERY = 16;
+
 /** A deadline in the past is met in this very instant: it must not be there any more when the clock has moved. */
 function checkProgress(end: End): Checker {
-  let pastUs: Micros = NEVER;
+  const told = new PastDeadline(end.host.name);
+  const asked = new PastDeadline(end.host.name);
+  let events = 0;
   return {
     name: `deadline of the ${end.host.name}`,
     check: (nowUs) => {
-      // Events happen at whole microseconds: a deadline between two is met at the second.
-      const deadlineUs = Math.ceil(end.connection.pollTimeout());
-      if (deadlineUs >= nowUs) pastUs = NEVER;
-      else if (pastUs < nowUs)
-        throw new Error(`the ${end.host.name} did nothing at its deadline ${deadlineUs}`);
-      else pastUs = nowUs;
+      told.see(end.host.deadlineUs, nowUs);
+      if (events++ % ASKED_EVERY === 0) asked.see(end.connection.pollTimeout(), nowUs);
     },
   };
+}
+
+/** Throws when a deadline is in the past at two instants one after the other. */
+class PastDeadline {
+  readonly #name: string;
+  #sinceUs: Micros = NEVER;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  see(exactUs: Micros, nowUs: Micros): void {
+    // Events happen at whole microseconds: a deadline between two is met at the second.
+    const deadlineUs = Math.ceil(exactUs);
+    if (deadlineUs >= nowUs) this.#sinceUs = NEVER;
+    else if (this.#sinceUs < nowUs)
+      throw new Error(`the ${this.#name} did nothing at its deadline ${deadlineUs}`);
+    else this.#sinceUs = nowUs;
+  }
 }
 
 /** Every so many events: what is held does not jump by itself. */

@@ -3,6 +3,7 @@
  * checked after every step. In: a network, a seed, what the applications do. Out: what became of each frame and byte.
  */
 import { MILLISECOND, type Micros } from '../../src/base/protocol.ts';
+import type { Connection } from '../../src/connection/connection.ts';
 import type { NetworkSpec } from '../../src/sim/network.ts';
 import { runScenario, type ScenarioActions, type ScenarioStep } from '../../src/sim/scenario.ts';
 import { type End, makePair, type Pair, type PairOptions } from '../helpers/pair.ts';
@@ -19,6 +20,10 @@ export interface WorldOptions {
   readonly actions?: ScenarioActions;
   /** Further options of the pair. */
   readonly pair?: Partial<PairOptions>;
+}
+
+function isUp(connection: Connection): boolean {
+  return connection.isOpen && !connection.isHandshaking;
 }
 
 export class World implements Stage {
@@ -77,9 +82,8 @@ export class World implements Stage {
   }
 
   get isConnected(): boolean {
-    return [this.pair.client, this.pair.server].every(
-      ({ connection }) => connection.isOpen && !connection.isHandshaking,
-    );
+    const { client, server } = this.pair;
+    return isUp(client.connection) && isUp(server.connection);
   }
 
   /** Runs until both ends have their keys. Returns the milliseconds it took; throws after `limitMs`. */

@@ -30,7 +30,7 @@ beforeAll(() => {
   };
   writeFileSync(join(folder, 'tsconfig.types.json'), JSON.stringify(configuration));
   api = new API({ cwd: folder });
-}, 120_000);
+});
 
 afterAll(() => {
   api?.close();

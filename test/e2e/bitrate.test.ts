@@ -11,6 +11,7 @@ import { Ladder } from '../../src/rate/ladder.ts';
 import { RenditionSwitch } from '../../src/rate/rendition-switch.ts';
 import { root } from '../helpers/checkout.ts';
 import { buildCli, endPrograms, millrace, type Program, portOf } from '../helpers/cli.ts';
+import { freePort } from '../helpers/free-port.ts';
 import { RateRelay } from '../helpers/rate-relay.ts';
 
 const isCi = process.env.CI === 'true';
@@ -45,7 +46,7 @@ function heightsOf(path: string): number[] {
 
 let folder = '';
 let relay: RateRelay | undefined;
-beforeAll(buildCli, 120_000);
+beforeAll(buildCli);
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'millrace-bitrate-'));
 });
@@ -87,14 +88,13 @@ describe('--on-bitrate', () => {
       sender,
       relay: path,
     } = await send('test:', 4_000_000, [
-      ...['test:?duration=6s#camera', '--start-bitrate', '2M', '--stats-json', 'stderr'],
+      ...['test:#camera', '--start-bitrate', '2M', '--stats-json', 'stderr'],
       ...['--on-bitrate', `echo start >> ${starts}; cat > ${news}`],
     ]);
-    await expect
-      .poll(() => linesOf(news).some((line) => line.bitsPerSecond > 1_500_000), { timeout: 20_000 })
-      .toBe(true);
+    await expect.poll(() => linesOf(news).some((line) => line.bitsPerSecond > 1_500_000)).toBe(true);
     path.rateBps = 500_000;
-    await expect.poll(() => linesOf(news).at(-1)?.bitsPerSecond, { timeout: 20_000 }).toBeLessThan(600_000);
+    await expect.poll(() => linesOf(news).at(-1)?.bitsPerSecond).toBeLessThan(600_000);
+    sender.kill('SIGINT');
     const sent = await sender.end();
     expect(sent.code, sent.stderr).toBe(0);
     expect((await receiver.end()).code).toBe(0);
@@ -110,8 +110,8 @@ describe('--on-bitrate', () => {
 describe.skipIf(!hasGstreamer)(
   `x264enc${hasGstreamer ? '' : ' (not run: GStreamer with x264enc is not installed)'}`,
   () => {
-    it('changes its rate with the path', { timeout: 150_000 }, async () => {
-      const udpPort = 20_000 + (process.pid % 10_000);
+    it('changes its rate with the path', async () => {
+      const udpPort = await freePort();
       const output = join(folder, 'out.mpegts');
       const {
         receiver,
@@ -123,15 +123,15 @@ describe.skipIf(!hasGstreamer)(
       ]);
       const rates = (): number[] =>
         [...sender.stderr.matchAll(/^x264enc: (\d+) kbit\/s$/gm)].map(([, kbps]) => Number(kbps));
-      await expect.poll(() => rates().some((kbps) => kbps > 1200), { timeout: 30_000 }).toBe(true);
+      await expect.poll(() => rates().some((kbps) => kbps > 1200)).toBe(true);
       // The encoder's pictures are on the way at that rate before the path gets worse.
-      await expect.poll(() => path.passedBytes, { timeout: 30_000 }).toBeGreaterThan(200_000);
+      await expect.poll(() => path.passedBytes).toBeGreaterThan(200_000);
       path.rateBps = 600_000;
-      await expect.poll(() => rates().at(-1), { timeout: 30_000 }).toBeLessThan(600);
+      await expect.poll(() => rates().at(-1)).toBeLessThan(600);
       // A second of pictures at the lower rate: the encoder is still at work, and they arrive.
       const before = heightsOf(writtenTo(output)).length;
       await expect
-        .poll(() => heightsOf(writtenTo(output)).length, { timeout: 60_000, interval: 500 })
+        .poll(() => heightsOf(writtenTo(output)).length, { interval: 500 })
         .toBeGreaterThan(before + 30);
       sender.kill('SIGINT');
       const sent = await sender.end();
@@ -149,12 +149,16 @@ describe.skipIf(!hasFfmpeg)(`--ladder${hasFfmpeg ? '' : ' (not run: ffmpeg is no
       sender,
       relay: path,
     } = await send(`file:${output}`, 4_000_000, [
-      ...['--ladder', '360p:1.5M,180p:250k', 'test:?duration=9s#video', '--start-bitrate', '3M'],
+      ...['--ladder', '360p:1.5M,180p:250k', 'test:#video', '--start-bitrate', '3M'],
     ]);
     await sender.says(/^RENDITION 360p /m);
-    await expect.poll(() => path.passedBytes, { timeout: 30_000 }).toBeGreaterThan(150_000);
+    await expect.poll(() => path.passedBytes).toBeGreaterThan(150_000);
     path.rateBps = 1_000_000;
     await sender.says(/^RENDITION 180p /m);
+    // A second of the lower rendition, and more.
+    const before = path.passedBytes;
+    await expect.poll(() => path.passedBytes).toBeGreaterThan(before + 100_000);
+    sender.kill('SIGINT');
     const sent = await sender.end();
     expect(sent.code, sent.stderr).toBe(0);
     const received = await receiver.end();
@@ -162,8 +166,6 @@ describe.skipIf(!hasFfmpeg)(`--ladder${hasFfmpeg ? '' : ' (not run: ffmpeg is no
     const pictures = heightsOf(writtenTo(output));
     expect(new Set(pictures)).toEqual(new Set([360, 180]));
     expect(pictures.at(-1)).toBe(180);
-    // Pictures are lost while the key frame is waited for, a second at the most.
-    expect(pictures.length).toBeGreaterThan(9 * 30 - 45);
   });
 
   it('changes between renditions without a gap, a continuity error or a decode error', async () => {

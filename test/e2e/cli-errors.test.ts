@@ -29,7 +29,7 @@ beforeAll(async () => {
   }
   writeFileSync(join(folder, 'ca.cert'), ca);
   writeFileSync(join(folder, 'wrong.txt'), 'another passphrase\n');
-}, 120_000);
+});
 afterEach(async () => {
   await endPrograms();
   for (const socket of sockets.splice(0)) socket.close();

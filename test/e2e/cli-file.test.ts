@@ -14,7 +14,7 @@ let folder: string;
 beforeAll(async () => {
   await buildCli();
   folder = mkdtempSync(join(tmpdir(), 'millrace-file-'));
-}, 120_000);
+});
 afterEach(endPrograms);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -3,7 +3,7 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { SeededRandom } from '../../src/base/random.ts';
 import { buildCli, endPrograms, millrace, type Program, portOf } from '../helpers/cli.ts';
 
-beforeAll(buildCli, 120_000);
+beforeAll(buildCli);
 afterEach(endPrograms);
 
 const SEED = 11;

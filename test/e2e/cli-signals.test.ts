@@ -2,7 +2,7 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { buildCli, endPrograms, errorLines, millrace, type Program, portOf } from '../helpers/cli.ts';
 
-beforeAll(buildCli, 120_000);
+beforeAll(buildCli);
 afterEach(endPrograms);
 
 /** A live call: `listener` names the side that listens. */

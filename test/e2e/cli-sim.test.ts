@@ -3,7 +3,7 @@ import process from 'node:process';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { buildCli, type Ended, endPrograms, errorLines, MAIN, millrace, Program } from '../helpers/cli.ts';
 
-beforeAll(buildCli, 120_000);
+beforeAll(buildCli);
 afterEach(endPrograms);
 
 const SHORT = ['--duration', '2', '--loss', '5%', '--burst', '2', '--rtt', '80'];

@@ -31,7 +31,7 @@ class Program {
   }
 
   async line(pattern: RegExp): Promise<string> {
-    await expect.poll(() => pattern.test(this.stderr), { timeout: 20_000, interval: 20 }).toBe(true);
+    await expect.poll(() => pattern.test(this.stderr)).toBe(true);
     return pattern.exec(this.stderr)?.[1] ?? '';
   }
 

@@ -57,9 +57,9 @@ describe.skipIf(!canBrowse)(`the demo’s media${whyNot}`, { timeout: 400_000 },
     const { url } = await startDemo('--network', 'model');
     const { page, complaints } = await open(browser, `${url}?source=camera&loss=0&rtt=40&${SMALL}`);
     await until(page, 'pictures', ({ millrace }) => millrace.framesDecoded > 5);
-    await expect.poll(() => greenShare(page), { timeout: 90_000, interval: 250 }).toBeGreaterThan(0.4);
+    await expect.poll(() => greenShare(page), { interval: 250 }).toBeGreaterThan(0.4);
     await page.locator('#source').selectOption('canvas');
-    await expect.poll(() => greenShare(page), { timeout: 90_000, interval: 250 }).toBeLessThan(0.2);
+    await expect.poll(() => greenShare(page), { interval: 250 }).toBeLessThan(0.2);
     expect(complaints).toEqual([]);
     await page.close();
   });

@@ -50,14 +50,14 @@ describe.skipIf(!canBrowse)(`the demo page${whyNot}`, { timeout: 400_000 }, () =
     });
     for (const side of ['tcp', 'millrace']) {
       const shown = await pixels(page, side);
-      await expect.poll(() => pixels(page, side), { timeout: 30_000 }).not.toEqual(shown);
+      await expect.poll(() => pixels(page, side)).not.toEqual(shown);
     }
     await meanwhile(page);
     expect(complaints).toEqual([]);
     await page.close();
     program.kill('SIGINT');
     expect(await program.end()).toMatchObject({ code: 0, signal: null });
-    await expect.poll(() => started.filter(isAlive), { timeout: 30_000 }).toEqual([]);
+    await expect.poll(() => started.filter(isAlive)).toEqual([]);
     expect(devices()).toEqual(before);
   }
 

@@ -88,7 +88,7 @@ it('serves the page, turns other sites away, and leaves nothing behind after Ctr
   expect(code).toBe(0);
   expect(stderr).not.toMatch(/has ended/);
   expect(folders().filter((name) => !before.includes(name))).toEqual([]);
-  await expect.poll(() => children.filter(isAlive), { timeout: 30_000 }).toEqual([]);
+  await expect.poll(() => children.filter(isAlive)).toEqual([]);
   await expect(reach(Number(new URL(url).port))).rejects.toThrow('ECONNREFUSED');
 });
 
@@ -99,13 +99,13 @@ it('ends by itself after --duration, and its programs with it when it is killed'
   const started = descendantsOf(program.child.pid as number);
   const { code } = await program.end();
   expect(code).toBe(0);
-  await expect.poll(() => started.filter(isAlive), { timeout: 30_000 }).toEqual([]);
+  await expect.poll(() => started.filter(isAlive)).toEqual([]);
   const killed = demo('--port', '0', '--network', 'model');
   await killed.says(/Ctrl-C ends the demo/, START_MS_MAX);
   const children = descendantsOf(killed.child.pid as number);
   killed.kill('SIGKILL');
   await killed.end();
-  await expect.poll(() => children.filter(isAlive), { timeout: 30_000 }).toEqual([]);
+  await expect.poll(() => children.filter(isAlive)).toEqual([]);
 });
 
 async function reach(port: number): Promise<void> {

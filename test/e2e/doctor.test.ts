@@ -2,6 +2,7 @@
 import { createSocket } from 'node:dgram';
 import { describe, expect, it } from 'vitest';
 import { errorLines, millrace, portOf } from '../helpers/cli.ts';
+import { freePort } from '../helpers/free-port.ts';
 
 describe('millrace doctor', () => {
   it('measures the path to a receiver, beside its media, and the receiver goes on', async () => {
@@ -47,10 +48,7 @@ describe('millrace doctor', () => {
   });
 
   it('tells a port where nobody listens', async () => {
-    const free = createSocket('udp4');
-    await new Promise<void>((resolve) => free.bind(0, '127.0.0.1', resolve));
-    const { port } = free.address();
-    await new Promise<void>((resolve) => free.close(() => resolve()));
+    const port = await freePort();
     const ended = await millrace(['doctor', `millrace://127.0.0.1:${port}`]).end();
     expect(ended.code).toBe(1);
     expect(ended.stdout.toString()).toMatch(/nobody listens at that port/);

@@ -1,10 +1,10 @@
 /** Real programs at both ends: ffmpeg sends live over UDP, millrace carries it across 5 % loss, ffmpeg decodes it. */
 import { spawnSync } from 'node:child_process';
-import { createSocket } from 'node:dgram';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { root } from '../helpers/checkout.ts';
 import { buildCli, endPrograms, millrace, Program, portOf, sleep } from '../helpers/cli.ts';
+import { freePort } from '../helpers/free-port.ts';
 
 const CLIP = join(root, 'demo/media/clip.mpegts');
 const SECONDS = 6;
@@ -20,19 +20,8 @@ const NAME = `ffmpeg -> udp -> millrace send -> 5 % loss -> millrace receive -> 
 
 beforeAll(async () => {
   if (canRun) await buildCli();
-}, 120_000);
+});
 afterEach(endPrograms);
-
-/** A UDP port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp4');
-  await new Promise<void>((resolve) => {
-    socket.bind(0, '127.0.0.1', resolve);
-  });
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(resolve));
-  return port;
-}
 
 describe.skipIf(!canRun)(NAME, () => {
   it('has no continuity error and no decode error, and every frame', async () => {

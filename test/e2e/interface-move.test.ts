@@ -87,21 +87,18 @@ function plug(caller: End, listener: End, net: number): void {
   caller.ip(`route add ${LISTENER} via 10.77.${net}.2`);
 }
 
-/** Everything may take long on a busy machine; none of it may fail to happen. */
-const PATIENCE = { timeout: 60_000, interval: 50 };
-
 /** A call over the first cable, with a stream under way. */
 async function makeCall(): Promise<{ caller: End; listener: End }> {
   const listener = start('listen');
   const caller = start('call');
-  for (const end of [listener, caller]) await expect.poll(() => end.last('waiting'), PATIENCE).toBe(true);
+  for (const end of [listener, caller]) await expect.poll(() => end.last('waiting')).toBe(true);
   listener.ip('link set lo up');
   listener.ip(`addr add ${LISTENER}/32 dev lo`);
   plug(caller, listener, 1);
   listener.program.stdin.write(`${LISTENER} ${PORT}\n`);
-  await expect.poll(() => listener.last('listening'), PATIENCE).toBe(PORT);
+  await expect.poll(() => listener.last('listening')).toBe(PORT);
   caller.program.stdin.write(`${LISTENER} ${PORT}\n`);
-  await expect.poll(() => listener.last('bytes'), PATIENCE).toBeGreaterThan(1_000);
+  await expect.poll(() => listener.last('bytes')).toBeGreaterThan(1_000);
   return { caller, listener };
 }
 
@@ -113,10 +110,10 @@ describe.skipIf(why !== undefined)(NAME, () => {
     caller.ip('link delete cable1');
     const before = Number(listener.last('bytes'));
     plug(caller, listener, 2);
-    await expect.poll(() => listener.last('moved'), PATIENCE).toBe('10.77.2.1');
-    await expect.poll(() => listener.last('bytes'), PATIENCE).toBeGreaterThan(before + 1_000);
+    await expect.poll(() => listener.last('moved')).toBe('10.77.2.1');
+    await expect.poll(() => listener.last('bytes')).toBeGreaterThan(before + 1_000);
     expect(caller.last('moved')).toBe(LISTENER);
-  }, 200_000);
+  });
 
   test('goes on when its interface is given another address', async () => {
     const { caller, listener } = await makeCall();
@@ -125,7 +122,7 @@ describe.skipIf(why !== undefined)(NAME, () => {
     caller.ip('addr add 10.77.1.9/24 dev cable1');
     caller.ip(`route replace ${LISTENER} via 10.77.1.2`);
     const before = Number(listener.last('bytes'));
-    await expect.poll(() => listener.last('moved'), PATIENCE).toBe('10.77.1.9');
-    await expect.poll(() => listener.last('bytes'), PATIENCE).toBeGreaterThan(before + 1_000);
-  }, 200_000);
+    await expect.poll(() => listener.last('moved')).toBe('10.77.1.9');
+    await expect.poll(() => listener.last('bytes')).toBeGreaterThan(before + 1_000);
+  });
 });

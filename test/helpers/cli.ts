@@ -6,7 +6,7 @@ import { root } from './checkout.ts';
 
 export const MAIN: string = join(root, 'dist', 'cli', 'main.js');
 /** Nothing here takes longer on a machine that works, however busy; shorter than a test's timeout, to say what hangs. */
-const PATIENCE_MS = 40_000;
+const PATIENCE_MS = 120_000;
 const BUILD_LOCK = join(root, '.tmp', 'e2e-build');
 
 function newest(folder: string): number {

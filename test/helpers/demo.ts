@@ -15,7 +15,7 @@ export const SMALL = 'size=160x90&fps=15';
 /** A name that is not this machine's own: to the browser, plain http from there is not to be trusted with cameras. */
 export const FOREIGN_HOST = 'demo.test';
 /** Nothing here takes longer on a machine that works, however busy: three programs and a browser start. */
-const PATIENCE_MS = 100_000;
+const PATIENCE_MS = 180_000;
 
 /** What `globalThis.millraceDemo` has for each side. */
 export interface Side {

@@ -7,11 +7,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { MediaUnit, OutgoingUnit } from '../../src/cli/framing.ts';
 import type { InputContext } from '../../src/cli/input-context.ts';
 import { checkInput, runInput } from '../../src/cli/media-input.ts';
-import { openOutput } from '../../src/cli/media-output.ts';
+import { type MediaOutput, openOutput } from '../../src/cli/media-output.ts';
 import { type Clock, systemClock } from '../../src/cli/pace.ts';
 import { checkTestFrame } from '../../src/cli/test-media.ts';
 import { RtpClock } from '../../src/cli/udp-media.ts';
 import { parseMediaUri } from '../../src/cli/uri.ts';
+import { freePort } from '../helpers/free-port.ts';
 
 let folder = '';
 beforeEach(() => {
@@ -63,6 +64,34 @@ function outgoing(bytes: string | Uint8Array, sequence = 0): OutgoingUnit {
   };
 }
 
+const GREETING = Buffer.from('is anybody there?');
+
+/** What a UDP input hears. Greetings are kept apart: they only show that its socket is bound. */
+class Ear {
+  readonly units: MediaUnit[] = [];
+  #isBound = false;
+  readonly hear = (unit: MediaUnit): void => {
+    if (GREETING.equals(unit.data)) this.#isBound = true;
+    else this.units.push(unit);
+  };
+
+  /** Greets until it is heard. */
+  async bound(output: MediaOutput): Promise<void> {
+    while (!this.#isBound) {
+      await output.write(outgoing(GREETING));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+}
+
+function openUdp(uri: string): Promise<MediaOutput> {
+  return openOutput(parseMediaUri(uri), {
+    framing: undefined,
+    stdout: new PassThrough(),
+    note: () => {},
+  });
+}
+
 describe('input', () => {
   test('stdin that begins like MPEG-TS is ts, and arrives whole', async () => {
     const bytes = readFileSync(clip).subarray(0, 188 * 600);
@@ -82,10 +111,10 @@ describe('input', () => {
       (unit) => void units.push(unit),
     );
     stdin.write('hello');
-    await expect.poll(() => units.length, { timeout: 2000 }).toBe(1);
+    await expect.poll(() => units.length).toBe(1);
     expect(Buffer.from((units[0] as MediaUnit).data).toString()).toBe('hello');
     stdin.write('again');
-    await expect.poll(() => units.length, { timeout: 2000 }).toBe(2);
+    await expect.poll(() => units.length).toBe(2);
     control.abort();
     await input;
   });
@@ -148,22 +177,16 @@ describe('input', () => {
   });
 
   test('udp keeps boundaries and order; a datagram of any kind is a media frame', async () => {
-    const port = 20_000 + (process.pid % 20_000);
+    const port = await freePort();
     const control = new AbortController();
-    const units: MediaUnit[] = [];
-    const input = runInput(
-      parseMediaUri(`udp://127.0.0.1:${port}`),
-      context({ signal: control.signal }),
-      (unit) => void units.push(unit),
-    );
-    const output = await openOutput(parseMediaUri(`udp://127.0.0.1:${port}`), {
-      framing: undefined,
-      stdout: new PassThrough(),
-      note: () => {},
-    });
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const ear = new Ear();
+    const uri = `udp://127.0.0.1:${port}`;
+    const input = runInput(parseMediaUri(uri), context({ signal: control.signal }), ear.hear);
+    const output = await openUdp(uri);
+    await ear.bound(output);
+    const { units } = ear;
     for (let i = 0; i < 20; i++) await output.write(outgoing(Buffer.alloc(i * 70, i)));
-    await expect.poll(() => units.length, { timeout: 2000 }).toBe(20);
+    await expect.poll(() => units.length).toBe(20);
     expect(units.map(({ data }) => data.length)).toEqual(Array.from({ length: 20 }, (_, i) => i * 70));
     await output.finish(true);
     control.abort();
@@ -171,20 +194,14 @@ describe('input', () => {
   });
 
   test('RTP passes unchanged, marker bit and all; packets of one picture have one time', async () => {
-    const port = 20_000 + ((process.pid + 7) % 20_000);
+    const port = await freePort();
     const control = new AbortController();
-    const units: MediaUnit[] = [];
-    const input = runInput(
-      parseMediaUri(`rtp://127.0.0.1:${port}?clock=90000`),
-      context({ signal: control.signal }),
-      (unit) => void units.push(unit),
-    );
-    const output = await openOutput(parseMediaUri(`rtp://127.0.0.1:${port}`), {
-      framing: undefined,
-      stdout: new PassThrough(),
-      note: () => {},
-    });
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const ear = new Ear();
+    const uri = parseMediaUri(`rtp://127.0.0.1:${port}?clock=90000`);
+    const input = runInput(uri, context({ signal: control.signal }), ear.hear);
+    const output = await openUdp(`rtp://127.0.0.1:${port}`);
+    await ear.bound(output);
+    const { units } = ear;
     // Four pictures of three packets, the last of each with the marker bit (RFC 3550 §5.1).
     const packets = Array.from({ length: 12 }, (_, i) => {
       const packet = Buffer.alloc(100 + i, i);
@@ -196,7 +213,7 @@ describe('input', () => {
       return packet;
     });
     for (const packet of packets) await output.write(outgoing(packet));
-    await expect.poll(() => units.length, { timeout: 2000 }).toBe(12);
+    await expect.poll(() => units.length).toBe(12);
     expect(units.map(({ data }) => Buffer.from(data))).toEqual(packets);
     expect(units.map(({ timestampUs }) => timestampUs)).toEqual(
       packets.map((_, i) => Math.round(Math.floor(i / 3) * (1e6 / 30))),
@@ -207,44 +224,45 @@ describe('input', () => {
   });
 
   test('multicast reaches every member of the group on the interface that is named, and nobody else', async () => {
-    const port = 20_000 + ((process.pid + 13) % 20_000);
+    const port = await freePort();
     const control = new AbortController();
-    const received: MediaUnit[][] = [[], [], []];
     const groups = ['239.255.77.1', '239.255.77.1', '239.255.77.2'];
-    const inputs = groups.map((group, i) =>
-      runInput(
-        parseMediaUri(`udp://${group}:${port}?iface=127.0.0.1`),
-        context({ signal: control.signal }),
-        (unit) => void received[i]?.push(unit),
-      ),
-    );
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    const output = await openOutput(parseMediaUri(`udp://239.255.77.1:${port}?iface=127.0.0.1&ttl=1`), {
-      framing: undefined,
-      stdout: new PassThrough(),
-      note: () => {},
+    const ears = groups.map(() => new Ear());
+    const inputs = groups.map((group, i) => {
+      const uri = parseMediaUri(`udp://${group}:${port}?iface=127.0.0.1`);
+      return runInput(uri, context({ signal: control.signal }), (ears[i] as Ear).hear);
     });
+    const outputs = await Promise.all(
+      groups.map((group) => openUdp(`udp://${group}:${port}?iface=127.0.0.1&ttl=1`)),
+    );
+    const [output, , other] = outputs as [MediaOutput, MediaOutput, MediaOutput];
+    for (const [i, ear] of ears.entries()) await ear.bound(outputs[i] as MediaOutput);
     for (let i = 0; i < 10; i++) await output.write(outgoing(Buffer.alloc(50 + i, i)));
-    for (const units of received.slice(0, 2))
-      await expect.poll(() => units.length, { timeout: 2000 }).toBe(10);
-    expect(received[0]?.map(({ data }) => data.length)).toEqual(Array.from({ length: 10 }, (_, i) => 50 + i));
-    expect(received[2]).toEqual([]);
-    await output.finish(true);
+    await other.write(outgoing('for the other group'));
+    for (const { units } of ears.slice(0, 2)) await expect.poll(() => units.length).toBe(10);
+    expect(ears[0]?.units.map(({ data }) => data.length)).toEqual(
+      Array.from({ length: 10 }, (_, i) => 50 + i),
+    );
+    await expect
+      .poll(() => ears[2]?.units.map(({ data }) => Buffer.from(data).toString()))
+      .toEqual(['for the other group']);
+    for (const each of outputs) await each.finish(true);
     control.abort();
     await Promise.all(inputs);
   });
 
   test('a picture of MPEG-TS goes out in datagrams of seven packets', async () => {
-    const port = 20_000 + ((process.pid + 17) % 20_000);
+    const port = await freePort();
     const control = new AbortController();
-    const units: MediaUnit[] = [];
-    const uri = parseMediaUri(`udp://127.0.0.1:${port}`);
-    const input = runInput(uri, context({ signal: control.signal }), (unit) => void units.push(unit));
-    const output = await openOutput(uri, { framing: undefined, stdout: new PassThrough(), note: () => {} });
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const ear = new Ear();
+    const uri = `udp://127.0.0.1:${port}`;
+    const input = runInput(parseMediaUri(uri), context({ signal: control.signal }), ear.hear);
+    const output = await openUdp(uri);
+    await ear.bound(output);
+    const { units } = ear;
     const picture = readFileSync(clip).subarray(0, 188 * 400);
     await output.write(outgoing(picture));
-    await expect.poll(() => units.length, { timeout: 2000 }).toBe(58);
+    await expect.poll(() => units.length).toBe(58);
     expect(units.map(({ data }) => data.length)).toEqual([...new Array<number>(57).fill(1316), 188]);
     expect(Buffer.concat(units.map(({ data }) => data)).equals(picture)).toBe(true);
     await output.finish(true);

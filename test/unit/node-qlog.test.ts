@@ -26,7 +26,7 @@ async function call(): Promise<Connection> {
     }
   })();
   const connection = await connect({ host: '127.0.0.1', port: listener.address.port }, { passphrase });
-  const track = connection.createTrack({ latency: 2000 });
+  const track = connection.createTrack({ latency: 60_000 });
   for (let i = 0; i < 10; i++) track.send(new Uint8Array(3000));
   await track.end();
   await connection.close({ closeCode: 5, reason: 'enough' });

@@ -1,8 +1,9 @@
 /**
- * `npm run soak -- [--seeds N] [--minutes N] [--only TEXT] [--state FILE] [--json FILE]`: every failure case on a thousand
- * seeds, in one process. The case that has used the least computing time so far goes next, so that cheap ones have all
+ * `npm run soak -- [--seeds N] [--minutes N] [--only TEXT] [--part I/N] [--state FILE] [--json FILE]`: every failure case
+ * on a thousand seeds, in one process. The case that has used the least computing time so far goes next, so that cheap ones have all
  * their seeds soon and dear ones as many as the time allows. Stops after so many minutes, or when it is told to; what is
- * done is kept in the state file, and the next run of the same sources goes on there. Exit 1 if anything failed.
+ * done is kept in the state file, and the next run of the same sources goes on there. Several processes take a part each,
+ * with state files of their own; one file after the other (`cat`) is the state of all. Exit 1 if anything failed.
  */
 import { createHash } from 'node:crypto';
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: String(SEEDS) },
     minutes: { type: 'string', default: 'Infinity' },
     only: { type: 'string', default: '' },
+    part: { type: 'string', default: '1/1' },
     state: { type: 'string', default: join(ROOT, '.tmp/soak.jsonl') },
     json: { type: 'string' },
   },
@@ -33,6 +35,12 @@ const seeds = Number(values.seeds);
 const minutes = Number(values.minutes);
 if (!Number.isSafeInteger(seeds) || seeds < 1 || !(minutes > 0)) {
   console.error('--seeds is a positive integer, --minutes a positive number');
+  process.exit(2);
+}
+
+const [part = 1, parts = 1] = values.part.split('/').map(Number);
+if (!(part >= 1 && part <= parts)) {
+  console.error('--part is I/N: the I-th of N parts');
   process.exit(2);
 }
 
@@ -87,17 +95,19 @@ function resume(all: ReadonlyMap<string, Progress>, sources: string): void {
   } catch {
     mkdirSync(dirname(values.state), { recursive: true });
   }
-  const isSame = lines[0] === JSON.stringify({ sources });
+  const head = JSON.stringify({ sources });
+  const isSame = lines[0] === head;
   if (lines.length > 1 && !isSame) console.log(`${values.state} is of other sources: from the beginning`);
   if (!isSame) {
-    writeFileSync(values.state, `${JSON.stringify({ sources })}\n`);
+    writeFileSync(values.state, `${head}\n`);
     return;
   }
-  for (const text of lines.slice(1)) {
+  const runs = lines.filter((text) => text !== head);
+  for (const text of runs) {
     const { outcome, cpuMs } = JSON.parse(text) as Line;
     all.get(nameOf(outcome))?.add(outcome, cpuMs);
   }
-  console.log(`goes on after ${lines.length - 1} runs`);
+  console.log(`goes on after ${runs.length} runs`);
 }
 
 function nameOf({ row, name }: { readonly row: string; readonly name: string }): string {
@@ -112,8 +122,11 @@ function leastUsed(all: readonly Progress[]): Progress | undefined {
 
 /** Cases of half a minute are for whoever names them. */
 const chosen = ALL.filter(
-  ({ row, name, isLong }) =>
-    `${row} ${name}`.includes(values.only) && (isLong !== true || values.only !== ''),
+  ({ row, name, isLong }, i) =>
+    // Neighbours may share a run: they stay together.
+    Math.floor((i * parts) / ALL.length) === part - 1 &&
+    `${row} ${name}`.includes(values.only) &&
+    (isLong !== true || values.only !== ''),
 );
 const progress = chosen.map((one) => new Progress(one));
 const sources = sourcesHash();

@@ -14,6 +14,19 @@ const SPARE_MAX = 32;
 /** The minimum is flat: so many worse candidates in a row end the search. */
 const WORSE_MAX = 4;
 
+/**
+ * What is handed out as soon as it is there is worth more early: the usual media frame shall wait for no resend, neither
+ * its own nor that of an earlier one. Somewhat more than half of them, so that the median is that of the path.
+ */
+const PROMPT_SHARE = 0.56;
+/** A media frame that need not wait is worth so many symbols for each of its own. */
+const PROMPT_WORTH = 0.12;
+/** Long resends hold up many: to spare all of them the wait would cost more than the deadline does. */
+const WAITING_MAX = 3;
+/** Steps of 1 in which numbers of waiting frames are told apart, and room for all of them in a key. */
+const WAITING_LEVELS = 4;
+const WAITING_KEYS = 16;
+
 /** Values and choices for one channel and one price. Rows are made when they are asked for. */
 export class FlightTable {
   readonly #channel: Channel;
@@ -22,6 +35,8 @@ export class FlightTable {
   readonly #values: number[][];
   /** Shape [flights][d]: spare symbols. */
   readonly #spares: number[][];
+  /** By flights and level of waiting frames: shape [d], -1 not asked for yet. */
+  readonly #prompt: Float64Array[] = [];
 
   /**
    * @param price What a missed media frame costs, in symbols.
@@ -46,32 +61,46 @@ export class FlightTable {
   }
 
   /**
-   * Spare symbols of a first flight that shall often be enough by itself: as {@link spares}, and more until it completes
-   * `share` (0..1) of its media frames, while each one that it completes more costs at most `worth` symbols. Not whole:
-   * what is left over is carried to the next media frame. Cost: O(symbols) per step.
+   * Spare symbols of a first flight that shall often be enough by itself: as {@link spares}, and more until
+   * {@link PROMPT_SHARE} of the media frames need not wait, while each that they complete more is worth them. Not whole:
+   * what is left over is carried to the next media frame. Cost: a look-up once the size has been asked for.
+   *
+   * @param waiting Media frames that a resend holds up, its own included, at least 1.
    */
-  promptSpares(missing: number, flights: number, share: number, worth: number): number {
+  promptSpares(missing: number, flights: number, waiting: number): number {
     if (missing < 1) return 0;
     const d = Math.min(missing, FLIGHT_SYMBOLS_MAX);
     const row = Math.min(flights, this.#values.length - 1);
-    this.#fill(row, d);
-    let spares = (this.#spares[row] as number[])[d] as number;
-    let completes = 1 - this.#channel.moreThan(spares, d + spares);
-    let cost = completes < share ? this.#costOf(row, d, spares) : 0;
+    const level = Math.round((Math.min(Math.max(waiting, 1), WAITING_MAX) - 1) * WAITING_LEVELS);
+    const key = row * WAITING_KEYS + level;
+    let known = this.#prompt[key];
+    if (known === undefined) {
+      known = new Float64Array(FLIGHT_SYMBOLS_MAX + 1).fill(-1);
+      this.#prompt[key] = known;
+    }
+    if ((known[d] as number) < 0) known[d] = this.#promptSpares(row, d, 1 + level / WAITING_LEVELS);
+    return ((known[d] as number) * missing) / d;
+  }
+
+  #promptSpares(row: number, missing: number, waiting: number): number {
+    // All that a media frame would wait for must be complete without a resend.
+    const share = PROMPT_SHARE ** (1 / waiting);
+    const worth = PROMPT_WORTH * missing * waiting;
+    this.#fill(row, missing);
+    let spares = (this.#spares[row] as number[])[missing] as number;
+    let completes = 1 - this.#channel.moreThan(spares, missing + spares);
+    let cost = completes < share ? this.#costOf(row, missing, spares) : 0;
     while (completes < share && spares < SPARE_MAX) {
-      const nextCompletes = 1 - this.#channel.moreThan(spares + 1, d + spares + 1);
-      const nextCost = this.#costOf(row, d, spares + 1);
+      const nextCompletes = 1 - this.#channel.moreThan(spares + 1, missing + spares + 1);
+      const nextCost = this.#costOf(row, missing, spares + 1);
       const gain = nextCompletes - completes;
       if (nextCost - cost > worth * gain) break;
-      if (nextCompletes >= share) {
-        spares += (share - completes) / gain;
-        break;
-      }
+      if (nextCompletes >= share) return spares + (share - completes) / gain;
       spares++;
       completes = nextCompletes;
       cost = nextCost;
     }
-    return (spares * missing) / d;
+    return spares;
   }
 
   /** Expected symbols sent from here on, misses at their price included. `missing` 0..64. */

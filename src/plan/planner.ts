@@ -16,16 +16,6 @@ const PRICE_FACTOR = 0.2;
 /** Key frames are referred to by all that follow; audio is heard, but its frames are small; discardable frames are referred to by none. */
 const CLASS_WEIGHT = { key: 3, audio: 0.8, ordinary: 1, discardable: 0.3 } as const;
 
-/**
- * What is handed out as soon as it is there is worth more early: the usual media frame shall wait for no resend, neither
- * its own nor that of an earlier one. Somewhat more than half of them, so that the median is that of the path.
- */
-const PROMPT_SHARE = 0.56;
-/** Long resends hold up many: to spare all of them the wait would cost more than the deadline does. */
-const WAITING_MAX = 3;
-/** A media frame that need not wait is worth so many symbols for each of its own. */
-const PROMPT_WORTH = 0.12;
-
 /** How much a media frame matters. */
 export type FrameClass = keyof typeof CLASS_WEIGHT;
 
@@ -73,9 +63,7 @@ export class Planner {
     if (this.#tables.channel.lossRatio === 0 || symbols < 1) return 0;
     const table = this.#tables.flights(price, sharing);
     if (waiting === 0) return table.spares(symbols, rounds + 1);
-    // All that it would wait for must be complete without a resend.
-    const held = Math.min(waiting, WAITING_MAX);
-    return table.promptSpares(symbols, rounds + 1, PROMPT_SHARE ** (1 / held), PROMPT_WORTH * symbols * held);
+    return table.promptSpares(symbols, rounds + 1, waiting);
   }
 
   /** Repair symbols beside `missing` symbols that are resent, when `rounds` more flights can follow. */

@@ -89,7 +89,9 @@ export class Redundancy implements RedundancyPolicy, PacketObserver {
       // Frames whose last flights fall between the feedback of this one and its deadline share their spares.
       const slackUs = input.timeLeftUs - plan.leadUs - plan.rounds * feedbackUs(times);
       const sharing = input.frameIntervalUs > 0 ? 1 + Math.floor(slackUs / input.frameIntervalUs) : 1;
-      const waiting = pressure > 0 ? 0 : waitingFrames(input, feedbackUs(times));
+      // Key frames are too rare to decide what the usual frame waits.
+      const isUsual = pressure === 0 && !input.isKeyFrame;
+      const waiting = isUsual ? waitingFrames(input, feedbackUs(times)) : 0;
       plan.firstSpares = blocks * this.planner.firstSpares(each, plan.rounds, plan.price, sharing, waiting);
       return;
     }

@@ -9,8 +9,8 @@ import type { AckedPacket } from './controller.ts';
 
 /** Less is left to the law, which drains it: the first window of a TCP flow makes 60 ms at 2 Mbit/s. */
 const STEP_MIN_US: Micros = 65 * MILLISECOND;
-/** The last packet of the short way, and the first of the long one, left no further apart. */
-const ONSET_MAX_US: Micros = 60 * MILLISECOND;
+/** The last packet of the short way, and the first of the long one, left no further apart: a lost ACK hides a media frame. */
+const ONSET_MAX_US: Micros = 100 * MILLISECOND;
 /** A packet this close to the least delay went the short way. */
 const LOW_US: Micros = 5 * MILLISECOND;
 /** The least delay before is that of the last 50 to 100 ms. */

@@ -54,7 +54,9 @@ export class StartPhase {
     const window = Math.max(30 * MILLISECOND, Math.min(smoothedRttUs, Law.LONG_US));
     const delivered = delivery.over(window);
     if (Number.isNaN(delivered)) return false;
-    const isLimited = isProbing || delivery.isAppLimited;
+    // On a short path the last packets of a media frame leave after its first were acknowledged, as if there were always
+    // more to send: only 300 ms show the pauses between the frames.
+    const isLimited = isProbing || delivery.isAppLimited || signals.isLimited;
     // A path is full when it delivers less than was sent; a rate that is flat because no more was sent proves nothing.
     const leftBy = now - smoothedRttUs;
     const sent = signals.sent.rate(leftBy - window, leftBy);

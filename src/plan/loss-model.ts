@@ -11,6 +11,8 @@
 import { MILLISECOND, type Micros, NEVER } from '../base/protocol.ts';
 
 const BUCKET_US: Micros = 250 * MILLISECOND;
+/** Loss that ended long ago is little beside all that came since: half a second of it is looked at by itself. */
+const CHUNK_BUCKETS = 2;
 /** 16 s in all: longer ago says nothing of the path now. */
 const BUCKETS = 64;
 const RISE_SIGMAS = 3;
@@ -146,12 +148,24 @@ export class LossModel {
     let low = 0;
     let high = 1;
     let next = 1;
+    let chunkSent = 0;
+    let chunkLost = 0;
+    let chunkRuns = 0;
     this.#keep(0, 0, 0);
     for (let back = 0; back < BUCKETS; back++) {
       const at = (this.#bucket - back + BUCKETS) % BUCKETS;
-      sent += (this.#acked[at] as number) + (this.#lost[at] as number);
-      lost += this.#lost[at] as number;
-      runs += this.#runs[at] as number;
+      chunkSent += (this.#acked[at] as number) + (this.#lost[at] as number);
+      chunkLost += this.#lost[at] as number;
+      chunkRuns += this.#runs[at] as number;
+      const isChunk = (back + 1) % CHUNK_BUCKETS === 0 || back + 1 === next;
+      if (!isChunk) continue;
+      if (wasHigher(chunkSent, chunkLost, chunkRuns, high)) break;
+      sent += chunkSent;
+      lost += chunkLost;
+      runs += chunkRuns;
+      chunkSent = 0;
+      chunkLost = 0;
+      chunkRuns = 0;
       if (back + 1 < next) continue;
       next *= 2;
       if (sent < PACKETS_MIN) {
@@ -204,6 +218,13 @@ export class LossModel {
     }
     this.#isStale = true;
   }
+}
+
+/** Some time ago more was lost than can be, now that the ratio is below `high`: that time is over. */
+function wasHigher(sent: number, lost: number, runs: number, high: number): boolean {
+  if (sent < PACKETS_MIN || lost === 0) return false;
+  const trials = sent / Math.max(1, (2 * lost) / Math.max(1, runs) - 1);
+  return wilsonBound(lost / sent, trials, -FALL_SIGMAS) > high;
 }
 
 /** End of the Wilson score interval at `sigmas` (negative: the lower end). `ratio` in 0..1 seen over `count` trials. */

@@ -53,6 +53,18 @@ describe('loss model', () => {
     expect(model.lossRatio).toBe(0);
   });
 
+  test.each([0.05, 0.1])('does not remember later what it took for ended: loss of %f, seed 8', (ratio) => {
+    const random = new SeededRandom(8);
+    const model = new LossModel();
+    let now = play(model, 0, 8000, () => random.unit() < ratio);
+    now = play(model, now, 4000, () => false);
+    // Sixteen seconds still hold the last of it, and it is little beside all the rest.
+    for (let i = 0; i < 32; i++) {
+      expect(model.lossRatio).toBeLessThan(0.0015);
+      now = play(model, now, 100, () => false);
+    }
+  });
+
   test('forgets a single loss after sixteen seconds', () => {
     const model = new LossModel();
     const now = play(model, 0, 800, (packet) => packet === 400);

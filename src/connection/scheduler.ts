@@ -57,8 +57,7 @@ export class Scheduler {
     const entry = this.#entries.get(sender);
     if (entry === undefined) return;
     this.#entries.delete(sender);
-    const at = entry.lane.active.indexOf(entry);
-    if (at >= 0) this.#deactivate(entry.lane, at);
+    this.#deactivate(entry, entry.lane.active.indexOf(entry));
   }
 
   /** True when any sender has data that may leave now. */
@@ -66,8 +65,9 @@ export class Scheduler {
     for (const lane of this.#lanes) {
       while (lane.active.length > 0) {
         const at = lane.at % lane.active.length;
-        if ((lane.active[at] as Entry).sender.hasData(now)) return true;
-        this.#deactivate(lane, at);
+        const entry = lane.active[at] as Entry;
+        if (entry.sender.hasData(now)) return true;
+        this.#deactivate(entry, at);
       }
     }
     return false;
@@ -89,7 +89,7 @@ export class Scheduler {
         const at = (lane.at + behind) % lane.active.length;
         const entry = lane.active[at] as Entry;
         if (!entry.sender.hasData(now)) {
-          this.#deactivate(lane, at);
+          this.#deactivate(entry, at);
           continue;
         }
         tries++;
@@ -122,8 +122,11 @@ export class Scheduler {
     lane.at++;
   }
 
-  #deactivate(lane: Lane, at: number): void {
-    (lane.active[at] as Entry).isActive = false;
+  /** @param at Its place, unless it has ended while it was asked: then it is gone, and another may be there. */
+  #deactivate(entry: Entry, at: number): void {
+    const { lane } = entry;
+    if (lane.active[at] !== entry) return;
+    entry.isActive = false;
     lane.active.splice(at, 1);
     if (lane.at > at) lane.at--;
   }

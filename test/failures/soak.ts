@@ -5,6 +5,7 @@
  * done is kept in the state file, and the next run of the same sources goes on there. Several processes take a part each,
  * with state files of their own; one file after the other (`cat`) is the state of all. Exit 1 if anything failed.
  */
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -156,7 +157,11 @@ console.log(`${summaries.length - failed} cases passed, ${failed} failed; ${left
 if (values.json !== undefined) {
   const machine = { node: process.version, cpu: cpus()[0]?.model ?? 'unknown' };
   const cpuSeconds = Math.round(summaries.reduce((sum, { cpuMs }) => sum + cpuMs, 0) / 1e3);
-  const head = { seeds, sources, machine, cpuSeconds };
+  const commit = spawnSync('git', ['rev-parse', '--short=10', 'HEAD'], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  }).stdout;
+  const head = { seeds, commit: commit.trim(), sources, machine, cpuSeconds };
   writeFileSync(values.json, `${JSON.stringify({ ...head, cases: summaries }, undefined, 1)}\n`);
 }
 process.exitCode = failed === 0 ? 0 : 1;

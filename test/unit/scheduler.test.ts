@@ -149,4 +149,27 @@ describe('the scheduler', () => {
     expect(gained[1]).toBe(0);
     for (const i of [0, 2, 3]) expect(Math.abs((gained[i] as number) - 100)).toBeLessThanOrEqual(2);
   });
+
+  test.each(['hasData', 'writeFrame'] as const)(
+    'a sender that ends when it is asked, by %s, costs no other its turn',
+    (by) => {
+      const scheduler = new Scheduler();
+      /** Its last frame is too late by then: it ends, and is forgotten, while it is asked for data. */
+      class Ending extends Source {
+        override hasData(): boolean {
+          scheduler.remove(this);
+          return false;
+        }
+      }
+      const [ending, other] = [new Ending(0, 1, 100, 1), new Source(0, 1, 100, 3)];
+      scheduler.activate(ending);
+      scheduler.activate(other);
+      const writer = new Writer().reset(new Uint8Array(1_000));
+      if (by === 'hasData') expect(scheduler.hasData(0)).toBe(true);
+      while (scheduler.writeFrame(writer, NO_RECORD, 0) > 0);
+      expect(other.sentBytes).toBe(300);
+      scheduler.activate(new Ending(0, 1, 100, 1));
+      expect(scheduler.hasData(0)).toBe(false);
+    },
+  );
 });

@@ -12,6 +12,12 @@ import type { Signals } from './signals.ts';
 const AGAIN_US: Micros = 50 * MILLISECOND;
 /** A queue that has not fallen below this part of what it was then has not answered. */
 const ANSWERED = 0.75;
+/**
+ * Less than this part of what arrived over 300 ms is a path that carries less than before; as much more, a flow that has
+ * grown. Anything between is a packet or two that came early or late: cut to that, flows of a few packets per 100 ms
+ * would push each other about.
+ */
+const SAME = 0.75;
 
 /** How a drain goes. */
 export const Drained = {
@@ -34,7 +40,8 @@ export class DrainPhase {
     const short = signals.shortBps;
     if (Number.isNaN(short)) return false;
     const instant = signals.delivery.over(Law.INSTANT_US);
-    estimate.believe(Math.min(short, Math.max(instant, 0.6 * short)) / (1 - randomLoss));
+    const latest = Math.min(short, Math.max(instant, 0.6 * short));
+    estimate.believe(settled(latest, signals.delivery.over(Law.LONG_US)) / (1 - randomLoss));
     estimate.noteCut(false, signals.now);
     this.startedAtUs = signals.now;
     this.unanswered = 0;
@@ -51,12 +58,13 @@ export class DrainPhase {
       return Drained.DONE;
     }
     if (now - this.startedAtUs > Law.DRAIN_MAX_US) return Drained.HOPELESS;
-    const short = signals.delivery.over(Law.SHORT_US, true) / (1 - randomLoss);
+    const short = signals.delivery.over(Law.SHORT_US, true);
     if (Number.isNaN(short) || now - estimate.cutAtUs <= signals.smoothedRttUs + AGAIN_US) {
       return Drained.NOT_YET;
     }
     const { cutBps } = estimate;
-    estimate.believe(short > cutBps / 2 ? Math.min(cutBps, short) : short);
+    const arrives = settled(short, signals.delivery.over(Law.LONG_US, true)) / (1 - randomLoss);
+    estimate.believe(arrives > cutBps / 2 ? Math.min(cutBps, arrives) : arrives);
     estimate.noteCut(false, now);
     this.unanswered = queueUs > ANSWERED * this.#queueBeforeUs ? this.unanswered + 1 : 0;
     this.#queueBeforeUs = queueUs;
@@ -69,4 +77,10 @@ export class DrainPhase {
     const drained = drainPart(queueUs, growth, smoothedRttUs) * estimate.cutBps;
     estimate.targetBps = Math.min(estimate.targetBps, drained);
   }
+}
+
+/** What arrives: over 300 ms, unless it has changed since. Bits per second; `longBps` may be NaN. */
+function settled(latestBps: number, longBps: number): number {
+  const isSame = latestBps > SAME * longBps && longBps > SAME * latestBps;
+  return isSame ? longBps : latestBps;
 }

@@ -39,9 +39,16 @@ const JITTER_FREE_US: Micros = 15 * MILLISECOND;
 const JITTER_PART = 1 / 3;
 const JITTER_REST_MAX_US: Micros = 25 * MILLISECOND;
 
+/**
+ * The queue aimed at: so much, and so much more by the root of 1 Mbit/s over the target. The second part is what makes
+ * shares equal: the more of it, the sooner.
+ */
+const TARGET_FIXED_US: Micros = 2 * MILLISECOND;
+const TARGET_FAIR_US: Micros = 19 * MILLISECOND;
+
 /** The queue that is aimed at, us: smaller flows tolerate more, which makes shares equal. */
 export function queueTargetUs(targetBps: number, jitterUs: Micros = 0): Micros {
-  const micros = 6_000 + 16_000 * Math.sqrt(1e6 / Math.max(targetBps, 100_000));
+  const micros = TARGET_FIXED_US + TARGET_FAIR_US * Math.sqrt(1e6 / Math.max(targetBps, 100_000));
   const restUs = Math.min(JITTER_PART * Math.max(0, jitterUs - JITTER_FREE_US), JITTER_REST_MAX_US);
   return Math.max(TARGET_MIN_US, Math.min(micros, TARGET_MAX_US)) + restUs;
 }

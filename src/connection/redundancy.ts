@@ -33,6 +33,13 @@ interface CongestionView {
   readonly pacingRateBps: number;
 }
 
+/** What is asked of loss recovery: by how much a packet may be late before it counts as lost. */
+interface ReorderingView {
+  /** 0 while no reordering has been seen: then later packets show a loss, not time. */
+  readonly windowUs: Micros;
+  lossDelayUs(latestRttUs: Micros, smoothedRttUs: Micros): Micros;
+}
+
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /** Stands between loss recovery and the rate controller: both the controller and the loss model hear everything. */
@@ -41,6 +48,7 @@ export class Redundancy implements RedundancyPolicy, PacketObserver {
   readonly planner: Planner = new Planner();
   readonly #controller: PacketObserver & CongestionView;
   readonly #rtt: RttEstimator;
+  #reordering: ReorderingView | undefined;
   readonly #times: Mutable<PathTimes> = {
     smoothedRttUs: 0,
     rttVarianceUs: 0,
@@ -56,6 +64,11 @@ export class Redundancy implements RedundancyPolicy, PacketObserver {
   constructor(controller: PacketObserver & CongestionView, rtt: RttEstimator) {
     this.#controller = controller;
     this.#rtt = rtt;
+  }
+
+  /** Loss recovery, whose patience with late packets is time that resends do not have. */
+  watch(reordering: ReorderingView): void {
+    this.#reordering = reordering;
   }
 
   plan(input: PlanInput, plan: FramePlan): void {
@@ -134,7 +147,16 @@ export class Redundancy implements RedundancyPolicy, PacketObserver {
     times.smoothedRttUs = this.#rtt.smoothedUs;
     times.rttVarianceUs = this.#rtt.varianceUs;
     times.jitterUs = this.#rtt.jitterUs;
+    times.detectUs = this.#detectUs();
     return times;
+  }
+
+  /** On a path that reorders, silence alone shows nothing: the packet may only be late. */
+  #detectUs(): Micros {
+    const reordering = this.#reordering;
+    if (reordering === undefined || reordering.windowUs === 0) return DETECT_US;
+    const { latestUs, smoothedUs } = this.#rtt;
+    return Math.max(DETECT_US, reordering.lossDelayUs(latestUs, smoothedUs) - smoothedUs);
   }
 
   #observe(): void {

@@ -91,6 +91,7 @@ export class ConnectionState {
       sizeObserver: this.prober,
       random: options.random,
     });
+    redundancy.watch(this.recovery.reordering);
     this.ids = new ConnectionIds(options.issuer);
     this.paths = new PathSet({
       isServer: options.isServer,

@@ -11,6 +11,11 @@ export const ROUNDS_MAX = 3;
 const TURN_US: Micros = 2 * MILLISECOND;
 /** A repair symbol waits for one packet that is leaving, at the rates of video. */
 const PACKET_US_MAX: Micros = 3 * MILLISECOND;
+/**
+ * Jitter up to this comes of packets that wait for one another. More is the path's: deadlines then count from its fastest
+ * packets, which most are behind by as much again.
+ */
+const SERIAL_US: Micros = MILLISECOND;
 /** Media frames that repair may come after: more change no rate, and symbols must be kept for them. */
 export const SPAN_MAX = 63;
 
@@ -34,7 +39,9 @@ export function feedbackUs(path: PathTimes): Micros {
 /** So long before the deadline repair must leave, to come in time although the path varies and others wait before it. */
 export function leadUs(path: PathTimes): Micros {
   // A slow pace delays nothing that is small: the pacer lets bursts pass.
-  return TURN_US + 2 * path.jitterUs + Math.min(path.packetUs, PACKET_US_MAX);
+  const { jitterUs } = path;
+  const spreadUs = 2 * jitterUs + 2 * Math.max(0, jitterUs - SERIAL_US);
+  return TURN_US + spreadUs + Math.min(path.packetUs, PACKET_US_MAX);
 }
 
 /**

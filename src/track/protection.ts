@@ -138,7 +138,7 @@ export class Protection {
     }
     frame.callAtUs = Math.max(now, frame.deadlineUs - plan.leadUs);
     // Whatever becomes due while this frame is on its way would queue behind it: it goes first.
-    this.#runCalls(now + frame.count * plan.packetUs);
+    this.#runCalls(now + frame.count * plan.packetUs, now);
     if (plan.rounds > 0 && plan.price > 0) this.#calls.push(frame);
     if (plan.streamRatio > 0 || this.#streamed.length > 0) this.#runSlot(frame, now);
     else this.#ratio = 0;
@@ -171,16 +171,16 @@ export class Protection {
   /** Makes the decisions that are due. Afterwards the queue may have repair. */
   decide(now: Micros): void {
     if (this.#losses.length > 0) this.#readLosses(now);
-    this.#runCalls(now);
+    this.#runCalls(now, now);
     if (now >= this.#slotDueUs) this.#runSlot(undefined, now);
   }
 
-  #runCalls(dueUs: Micros): void {
+  #runCalls(dueUs: Micros, now: Micros): void {
     for (let head = this.#calls.at(0); head !== undefined; head = this.#calls.at(0)) {
       if (!head.isComplete && !head.isSettled) {
         if (dueUs < head.callAtUs) break;
         head.callAtUs = Math.min(head.callAtUs, dueUs);
-        this.#call(head);
+        this.#call(head, now);
       }
       this.#calls.shift();
     }
@@ -192,7 +192,7 @@ export class Protection {
       frame.freshLost = 0;
       if (frame.isComplete || frame.isSettled || now >= frame.deadlineUs || frame.price === 0) continue;
       if (now >= frame.callAtUs) {
-        this.#call(frame);
+        this.#call(frame, now);
         continue;
       }
       const rounds = this.#policy.roundsIn(frame.deadlineUs - now);
@@ -213,20 +213,20 @@ export class Protection {
    * The last call for `frame`: whatever leaves later comes too late. Its repair also covers the frames behind it whose
    * first flight is known and whose resends cannot be followed by others: they share the spares.
    */
-  #call(frame: SentFrame): void {
+  #call(frame: SentFrame, now: Micros): void {
     const need = this.#need;
     need.missing = 0;
     need.unknown = 0;
     need.rowsUnknown = 0;
     let newest = frame;
-    this.#addNeed(frame);
+    this.#addNeed(frame, now);
     for (;;) {
       const end = newest.first + newest.count;
       const next = this.#window.anyOwner(end);
       if (next === undefined || next.written < next.count || next.inFlight > next.resendsInFlight) break;
       if (next.rounds > 1 || end + next.count - frame.first > COVER_SYMBOLS_MAX) break;
       newest = next;
-      this.#addNeed(next);
+      this.#addNeed(next, now);
     }
     if (need.missing + need.unknown === 0) return;
     const queue = this.#queue;
@@ -235,7 +235,7 @@ export class Protection {
     for (let end = frame.first; end > queue.lowest; ) {
       const before = this.#window.anyOwner(end - 1);
       if (before === undefined) break;
-      this.#addNeed(before);
+      this.#addNeed(before, now);
       end = before.first;
     }
     const spares = this.#policy.lastSpares(
@@ -249,11 +249,11 @@ export class Protection {
   }
 
   /** What a frame lacks and what is on its way to it, less what its own repair symbols make up for. */
-  #addNeed(frame: SentFrame): void {
+  #addNeed(frame: SentFrame, now: Micros): void {
     if (frame.isComplete || frame.isSettled) return;
     const need = this.#need;
-    // What is parked is not on its way at all; what else is lost leaves now.
-    const lost = frame.isParked ? frame.lost : 0;
+    // What is parked is not on its way at all, what is overdue hardly; what else is lost leaves now.
+    const lost = (frame.isParked ? frame.lost : 0) + frame.overdue(this.#path, now);
     const missing = Math.max(0, lost - frame.repairsArrived);
     const spare = Math.max(0, frame.repairsArrived - lost);
     const unknown = Math.max(0, frame.inFlight + frame.lost - lost - spare);

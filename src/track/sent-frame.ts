@@ -29,6 +29,11 @@ export function checkMediaFrame(length: number, options: MediaFrameOptions): voi
   if (durationUs < 0) throw new RangeError('duration must not be negative');
 }
 
+/** From when a symbol leaves until its acknowledgement should be here. */
+function fateUs(path: PathView): Micros {
+  return path.smoothedRttUs + 2 * path.rttVarianceUs + FEEDBACK_INTERVAL_US;
+}
+
 /** A media frame between `send` and its outcome. Counters are kept by the sender. */
 export class SentFrame {
   readonly id: number;
@@ -116,7 +121,16 @@ export class SentFrame {
     this.repairsInFlight++;
     // A large media frame still queues before that link.
     const queueUs = Math.max(0, this.count * spacingUs - (now - this.firstLeftAtUs));
-    this.repairFateUs = now + queueUs + path.smoothedRttUs + 2 * path.rttVarianceUs + FEEDBACK_INTERVAL_US;
+    this.repairFateUs = now + queueUs + fateUs(path);
+  }
+
+  /**
+   * Symbols that left once, and whose acknowledgement is overdue: on a path that reorders they are not declared lost
+   * yet, but more likely lost than not.
+   */
+  overdue(path: PathView, now: Micros): number {
+    if (this.written < this.count || now < this.lastLeftAtUs + fateUs(path)) return 0;
+    return this.inFlight - this.resendsInFlight;
   }
 
   /** Media bytes in symbol `index`. */

@@ -24,10 +24,11 @@ const FRAME: PlanInput = {
 };
 
 /** The plan for a frame on a path of 60 ms that loses every tenth packet. */
-function planFor(changes: Partial<PlanInput>): FramePlan {
+function planFor(changes: Partial<PlanInput>, windowUs = 0): FramePlan {
   const rtt = new RttEstimator();
   for (let i = 0; i < 50; i++) rtt.onSample(60 * MS, 0);
   const redundancy = new Redundancy(new CubicController(), rtt);
+  redundancy.watch({ windowUs, lossDelayUs: (_latest, smoothedUs) => smoothedUs + windowUs });
   for (let i = 0; i < 2000; i++) {
     if (i % 10 === 0) redundancy.model.onLost(i, i * MS);
     else redundancy.model.onAcked(i * MS);
@@ -35,7 +36,6 @@ function planFor(changes: Partial<PlanInput>): FramePlan {
   redundancy.onPacketSent(2000 * MS, 1200, 1200, false, 2000);
   const plan = emptyPlan();
   redundancy.plan({ ...FRAME, ...changes }, plan);
-  expect(plan.rounds).toBe(1);
   return plan;
 }
 
@@ -53,5 +53,17 @@ describe('spares behind a first flight', () => {
   test('are only what the deadline needs while the budget is short', () => {
     const short = { waitedUs: 40 * MS };
     expect(planFor(short).firstSpares).toBe(planFor({ ...short, delivery: 'timed' }).firstSpares);
+  });
+});
+
+describe('rounds of resends', () => {
+  test('fit once into 120 ms on a round trip of 60 ms', () => {
+    expect(planFor({}).rounds).toBe(1);
+  });
+
+  test('do not fit where loss recovery waits 60 ms for late packets: repair goes ahead instead', () => {
+    const { rounds, streamRatio } = planFor({}, 60 * MS);
+    expect(rounds).toBe(0);
+    expect(streamRatio).toBeGreaterThan(0.1);
   });
 });

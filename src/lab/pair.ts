@@ -22,6 +22,7 @@ import { codec } from '../fec/kernel.ts';
 import type { IdIssuer } from '../path/connection-ids.ts';
 import type { PathKeeper } from '../path/path-set.ts';
 import { MediaController } from '../rate/media.ts';
+import type { HostPausesSpec } from '../sim/host-pauses.ts';
 import { CLIENT_ADDRESS, connectHosts, type Network } from '../sim/network.ts';
 import { ProtocolHost } from '../sim/protocol-host.ts';
 import type { Simulator } from '../sim/simulator.ts';
@@ -36,6 +37,8 @@ export interface PairOptions {
   /** What stands for a passphrase; equal by default. */
   readonly clientWord?: string;
   readonly serverWord?: string;
+  /** Of each end by itself: now and then it is not served. */
+  readonly pauses?: HostPausesSpec;
   readonly client?: Partial<ConnectionOptions>;
   readonly server?: Partial<ConnectionOptions>;
 }
@@ -76,7 +79,7 @@ export function createPair(
     datagramBytesMax: DATAGRAM_BYTES_MAX,
     nowUs: sim.now,
   };
-  const client = makeEnd(sim, 'client', {
+  const client = makeEnd(sim, 'client', options.pauses, {
     ...common,
     ...options.client,
     isServer: false,
@@ -85,7 +88,7 @@ export function createPair(
     random: sim.random.fork(),
     handshake: new PlainHandshake({ isServer: false, word: options.clientWord ?? 'word' }),
   });
-  const server = makeEnd(sim, 'server', {
+  const server = makeEnd(sim, 'server', options.pauses, {
     ...common,
     ...options.server,
     isServer: true,
@@ -121,7 +124,12 @@ export function listenTo(end: End, listener: (event: ConnectionEvent, now: Micro
   };
 }
 
-function makeEnd(sim: Simulator, name: string, options: ConnectionOptions): End {
+function makeEnd(
+  sim: Simulator,
+  name: string,
+  pauses: HostPausesSpec | undefined,
+  options: ConnectionOptions,
+): End {
   const released: PathId[] = [];
   const paths: PathKeeper = {
     claim: (path) => path,
@@ -143,6 +151,7 @@ function makeEnd(sim: Simulator, name: string, options: ConnectionOptions): End 
   };
   end.host = new ProtocolHost<ConnectionEvent>(sim, connection, {
     name,
+    ...(pauses === undefined ? {} : { pauses }),
     transmitPath: () => connection.path,
     onEvent: (event, now) => {
       end.onEvent(event, now);

@@ -10,6 +10,7 @@
  *   sim.run(10 * SECOND);
  */
 import { type Micros, NEVER, type PathId, type Protocol } from '../base/protocol.ts';
+import { HostPauses, type HostPausesSpec, type Waiting } from './host-pauses.ts';
 import type { Deliver, Outlet } from './link.ts';
 import { UDP_IPV4_HEADER_BYTES } from './link-options.ts';
 import { SimTimer, type Simulator } from './simulator.ts';
@@ -38,6 +39,8 @@ export interface ProtocolHostOptions<Event> {
   readonly headerBytes?: number;
   /** A driver's timer is not exact: deadlines are met at the next multiple of this. Default 1 us. */
   readonly timerGranularityUs?: Micros;
+  /** A busy machine: now and then the host is not served for a while. Default: never. */
+  readonly pauses?: HostPausesSpec;
 }
 
 /** What a host has sent and received. Bytes are on the wire, headers included. */
@@ -48,6 +51,8 @@ export interface HostStatistics {
   receivedBytes: number;
   /** Datagrams for an address that this host does not have. */
   unroutable: number;
+  /** Datagrams that found the socket's buffer full, because the host was not served. */
+  overflowed: number;
   timeouts: number;
 }
 
@@ -71,6 +76,7 @@ export class ProtocolHost<Event> implements SimHost {
     receivedDatagrams: 0,
     receivedBytes: 0,
     unroutable: 0,
+    overflowed: 0,
     timeouts: 0,
   };
   /** Give this to a link as its `onDeliver`. */
@@ -83,6 +89,7 @@ export class ProtocolHost<Event> implements SimHost {
   readonly #headerBytes: number;
   readonly #timer: SimTimer;
   readonly #slab: Slab;
+  readonly #pauses: HostPauses | undefined;
   readonly #paths: HostPath[] = [];
   readonly #pathOfAddress: Map<number, PathId> = new Map();
   #listening: Outlet<Uint8Array> | undefined;
@@ -100,6 +107,8 @@ export class ProtocolHost<Event> implements SimHost {
     this.name = options.name ?? 'host';
     this.#headerBytes = options.headerBytes ?? UDP_IPV4_HEADER_BYTES;
     this.#timer = new SimTimer(sim, () => this.#timeout());
+    if (options.pauses !== undefined)
+      this.#pauses = new HostPauses(sim, options.pauses, (waiting) => this.#resume(waiting));
   }
 
   /**
@@ -149,18 +158,20 @@ export class ProtocolHost<Event> implements SimHost {
   /** Lets the protocol send its first datagrams. */
   start(): void {
     this.#isStopped = false;
+    this.#pauses?.start();
     this.pump();
   }
 
   /** As when the process dies: nothing is sent, received or timed any more. */
   stop(): void {
     this.#isStopped = true;
+    this.#pauses?.stop();
     this.#timer.disarm();
   }
 
   /** Drains events and transmissions until both are empty, then re-arms the timer. Harmless when nothing is to do. */
   pump(): void {
-    if (this.#isPumping || this.#isStopped) return;
+    if (this.#isPumping || this.#isStopped || this.#pauses?.isPaused === true) return;
     this.#isPumping = true;
     try {
       let sent = 0;
@@ -202,6 +213,23 @@ export class ProtocolHost<Event> implements SimHost {
 
   #receive(datagram: Uint8Array, sizeBytes: number, address: number): void {
     if (this.#isStopped) return;
+    this.#pauses?.start();
+    if (this.#pauses?.isPaused === true) {
+      if (!this.#pauses.hold({ datagram, sizeBytes, address })) this.statistics.overflowed++;
+      return;
+    }
+    this.#take(datagram, sizeBytes, address);
+    this.pump();
+  }
+
+  /** As after a pause of the machine: all that waits in the socket is read, then timers that are due, then answers. */
+  #resume(waiting: readonly Waiting[]): void {
+    for (const { datagram, sizeBytes, address } of waiting) this.#take(datagram, sizeBytes, address);
+    if (this.protocol.pollTimeout() <= this.#sim.now) this.#timeout();
+    else this.pump();
+  }
+
+  #take(datagram: Uint8Array, sizeBytes: number, address: number): void {
     const path = this.#pathOfAddress.get(address) ?? this.#acceptPath(address);
     if (path === undefined) {
       this.statistics.unroutable++;
@@ -211,7 +239,6 @@ export class ProtocolHost<Event> implements SimHost {
     this.statistics.receivedDatagrams++;
     this.statistics.receivedBytes += sizeBytes;
     this.protocol.handleDatagram(datagram, path, this.#sim.now);
-    this.pump();
   }
 
   #acceptPath(address: number): PathId | undefined {
@@ -220,6 +247,7 @@ export class ProtocolHost<Event> implements SimHost {
 
   #timeout(): void {
     const now = this.#sim.now;
+    if (this.#pauses?.isPaused === true) return;
     // A granular timer may have been armed for a deadline that has moved on since.
     if (this.protocol.pollTimeout() > now) {
       this.#arm();

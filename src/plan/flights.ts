@@ -13,6 +13,8 @@ export const FLIGHT_SYMBOLS_MAX = 64;
 const SPARE_MAX = 32;
 /** The minimum is flat: so many worse candidates in a row end the search. */
 const WORSE_MAX = 4;
+/** What costs less, were it always a miss, changes no decision. */
+const NEGLIGIBLE_SYMBOLS = 1e-4;
 
 /**
  * What is handed out as soon as it is there is worth more early: the usual media frame shall wait for no resend, neither
@@ -33,7 +35,7 @@ export class FlightTable {
   readonly #sharing: number;
   /** Shape [flights][d]: expected cost in symbols; flight 0 is "too late". */
   readonly #values: number[][];
-  /** Shape [flights][d]: spare symbols. */
+  /** Shape [flights][d]: spare symbols; -1 not chosen yet. */
   readonly #spares: number[][];
   /** By flights and level of waiting frames: shape [d], -1 not asked for yet. */
   readonly #prompt: Float64Array[] = [];
@@ -45,9 +47,13 @@ export class FlightTable {
   constructor(channel: Channel, price: number, flightsMax: number, sharing = 1) {
     this.#channel = channel;
     this.#sharing = sharing;
-    this.#values = Array.from({ length: flightsMax + 1 }, () => [0]);
-    this.#spares = Array.from({ length: flightsMax + 1 }, () => [0]);
-    for (let d = 1; d <= FLIGHT_SYMBOLS_MAX; d++) (this.#values[0] as number[]).push(price);
+    const row = (known: number): number[] => [0, ...new Array<number>(FLIGHT_SYMBOLS_MAX).fill(known)];
+    this.#values = [row(price)];
+    this.#spares = [row(0)];
+    for (let flights = 1; flights <= flightsMax; flights++) {
+      this.#values.push(row(0));
+      this.#spares.push(row(-1));
+    }
   }
 
   /** Spare symbols beside `missing` symbols, if `flights` (1..) are left, this one included. */
@@ -111,10 +117,14 @@ export class FlightTable {
     return (this.#values[row] as number[])[d] as number;
   }
 
+  /** Makes what the choice for `missing` symbols rests on: all smaller ones of the flights after it, and of its own only it. */
   #fill(upTo: number, missing: number): void {
+    if (((this.#spares[upTo] as number[])[missing] as number) >= 0) return;
     for (let l = 1; l <= upTo; l++) {
-      const values = this.#values[l] as number[];
-      for (let d = values.length; d <= missing; d++) this.#choose(l, d);
+      const spares = this.#spares[l] as number[];
+      for (let d = l === upTo ? missing : 1; d <= missing; d++) {
+        if ((spares[d] as number) < 0) this.#choose(l, d);
+      }
     }
   }
 
@@ -131,9 +141,9 @@ export class FlightTable {
         worse++;
       }
     }
-    (this.#spares[flight] as number[]).push(spares);
+    (this.#spares[flight] as number[])[missing] = spares;
     if (flight === 1 && this.#sharing > 1) best = Math.min(best, this.#sharedCost(missing));
-    (this.#values[flight] as number[]).push(best);
+    (this.#values[flight] as number[])[missing] = best;
   }
 
   /** Cost per frame when as many frames as share their spares miss as much, and fail together. */
@@ -152,10 +162,15 @@ export class FlightTable {
   #costOf(flight: number, missing: number, spares: number): number {
     const after = this.#values[flight - 1] as number[];
     const sent = missing + spares;
+    const price = (this.#values[0] as number[])[1] as number;
+    let above = this.#channel.moreThan(spares, sent);
+    if (flight === 1) return sent + price * above;
     let cost = sent;
     // `lost` of `sent` symbols leave lost - spares gaps.
-    for (let lost = spares + 1; lost <= sent; lost++) {
-      cost += this.#channel.exactly(lost, sent) * (after[lost - spares] as number);
+    for (let lost = spares + 1; lost <= sent && price * above > NEGLIGIBLE_SYMBOLS; lost++) {
+      const next = this.#channel.moreThan(lost, sent);
+      cost += (above - next) * (after[lost - spares] as number);
+      above = next;
     }
     return cost;
   }

@@ -6,7 +6,7 @@
 import { Channel } from './channel.ts';
 import { FlightTable } from './flights.ts';
 import { ROUNDS_MAX, SPAN_MAX } from './rounds.ts';
-import { streamRate } from './stream-rate.ts';
+import { blockRate, searchRate } from './stream-rate.ts';
 
 /** Channels whose decisions are kept for the process: tens of kilobytes each. A path that wavers visits some fifty. */
 const CHANNELS_MAX = 128;
@@ -15,6 +15,10 @@ const GROWN_MAX = 32;
 /** Of one channel: the classes and sizes of a few tracks. */
 const FLIGHTS_MAX = 16;
 const RATES_MAX = 128;
+/** Rates that are being searched for; and steps of one decision, by states of the channel: a quarter of a millisecond. */
+const SEARCHES_MAX = 8;
+const STEPS_INDEPENDENT = 12;
+const STEPS_BURSTY = 6;
 /** Loss ratios, burst lengths, prices and sizes within such a factor share a table. */
 const RATIO_STEP = 1.1;
 /** Bursts are few: their ratio is known less well, and a table of theirs takes longer. */
@@ -33,6 +37,7 @@ export class ChannelTables {
   readonly channel: Channel;
   readonly #flights: Map<number, FlightTable> = new Map();
   readonly #rates: Map<number, number> = new Map();
+  readonly #searches: Map<number, Generator<undefined, number>> = new Map();
 
   constructor(channel: Channel) {
     this.channel = channel;
@@ -50,7 +55,10 @@ export class ChannelTables {
     return made;
   }
 
-  /** Repair symbols per source symbol of a stream (stream-rate.ts). `span` 0..63. */
+  /**
+   * Repair symbols per source symbol of a stream (stream-rate.ts). `span` 0..63. The first of a channel that are asked for
+   * are an estimate, on the safe side: the search goes on by a few steps with each question.
+   */
   streamRate(symbols: number, span: number, price: number): number {
     const sizeLevel = Math.max(0, levelOf(symbols, SIZE_STEP));
     const priceLevel = levelOfPrice(price);
@@ -58,9 +66,19 @@ export class ChannelTables {
     const known = this.#rates.get(key);
     if (known !== undefined) return known;
     const inputs = { symbols: SIZE_STEP ** sizeLevel, span, price: PRICE_STEP ** priceLevel };
-    const made = streamRate(inputs, this.channel);
-    keep(this.#rates, key, made, RATES_MAX);
-    return made;
+    let search = this.#searches.get(key);
+    if (search === undefined) {
+      search = searchRate(inputs, this.channel);
+      keep(this.#searches, key, search, SEARCHES_MAX);
+    }
+    for (let steps = this.channel.isBursty ? STEPS_BURSTY : STEPS_INDEPENDENT; steps > 0; steps--) {
+      const { done, value } = search.next();
+      if (done !== true) continue;
+      this.#searches.delete(key);
+      keep(this.#rates, key, value, RATES_MAX);
+      return value;
+    }
+    return blockRate(inputs, this.channel);
   }
 }
 

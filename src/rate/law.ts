@@ -23,6 +23,8 @@ export const Law = {
   PRESSED: 1.2,
   /** Probe timeouts in a row that make an outage. */
   OUTAGE_TIMEOUTS: 2,
+  /** So long into a silence live media is held back by the pacer alone (§4.6). */
+  BLIND_MAX_US: 3_000_000,
   /** Beyond twice the bandwidth-delay product: feedback every 25 ms, event loops that come late. */
   HEADROOM_US: 75_000,
   /** Ten full datagrams. */

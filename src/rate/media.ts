@@ -3,7 +3,7 @@
  * packets sent, acked, lost. Out: pacing rate, window, target. The law itself is in the phases: start, run, drain,
  * compete; this file decides which one is on. Source: docs/rate-control.md §4.
  */
-import { type Micros, SECOND } from '../base/protocol.ts';
+import { type Micros, NEVER, SECOND } from '../base/protocol.ts';
 import { LossAudit, Verdict } from './audit.ts';
 import { BaseDip } from './base-dip.ts';
 import { BurstBudget } from './burst-budget.ts';
@@ -46,6 +46,8 @@ export class MediaController implements RateController {
   #hasProbed = false;
   #now: Micros = 0;
   #isOutage = false;
+  /** Since the first probe timeout of a silence. */
+  #silentSinceUs: Micros = NEVER;
   /** Losses of packets sent up to then are forgiven. */
   #forgiveUntilUs: Micros = -1;
 
@@ -95,7 +97,17 @@ export class MediaController implements RateController {
     // A queue that somebody else keeps is part of the way.
     const roundTripUs = this.#state === COMPETE ? smoothedRttUs : emptyRttUs;
     const gain = this.#state === START ? 3 : 2;
-    return Math.max(Law.WINDOW_MIN_BYTES, (rate * (gain * roundTripUs + Law.HEADROOM_US)) / 8e6);
+    const wideUs = gain * roundTripUs + Law.HEADROOM_US + this.#blindUs();
+    return Math.max(Law.WINDOW_MIN_BYTES, (rate * wideUs) / 8e6);
+  }
+
+  /**
+   * What was sent into a silence is no measure of the path. Media that lives for a tenth of a second goes on at its rate for a
+   * while, so that the first picture after the silence arrives; bulk waits.
+   */
+  #blindUs(): Micros {
+    if (this.#signals.isLastingBulk) return 0;
+    return Math.max(0, Math.min(this.#now - this.#silentSinceUs, Law.BLIND_MAX_US));
   }
 
   onPacketSent(now: Micros, sizeBytes: number): void {
@@ -108,6 +120,7 @@ export class MediaController implements RateController {
 
   onPacketAcked(packet: AckedPacket): void {
     if (this.#isOutage) this.#endOutage(packet);
+    this.#silentSinceUs = NEVER;
     this.#signals.onAcked(packet);
     this.#probe.onAcked(packet);
   }
@@ -132,6 +145,7 @@ export class MediaController implements RateController {
 
   onProbeTimeout(now: Micros, count: number): void {
     this.#now = now;
+    if (count === 1) this.#silentSinceUs = now;
     if (count < Law.OUTAGE_TIMEOUTS || this.#isOutage) return;
     this.#isOutage = true;
     this.#audit.abort(now);

@@ -58,11 +58,6 @@ export class Channel {
     return this.#counts[n] as Float64Array;
   }
 
-  /** True where {@link counts} of so many packets is a look-up. */
-  knows(packets: number): boolean {
-    return this.#counts.length > packets;
-  }
-
   /** Gives back the memory of the tables; they grow again when they are asked for. */
   forget(): void {
     this.#counts.length = 1;

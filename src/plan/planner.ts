@@ -4,6 +4,7 @@
  * Tables are made once per channel and kept for the process (tables.ts); a decision is a look-up. Source: DESIGN D7; docs/planner.md.
  */
 import type { Channel } from './channel.ts';
+import { Questions } from './rate-searches.ts';
 import { type SpareInputs, sparesFor } from './spare.ts';
 import { BURST_STEP, type ChannelTables, isBursty, ratioStep, tablesFor } from './tables.ts';
 
@@ -32,6 +33,7 @@ export function priceOf(target: number, symbols: number, frameClass: FrameClass,
 /** Decisions for one path. */
 export class Planner {
   #tables: ChannelTables = tablesFor(0, 1);
+  readonly #questions: Questions = new Questions();
 
   /** What the path is taken to be from now on. Cheap when it has not changed. */
   observe(lossRatio: number, burstMean: number): void {
@@ -75,7 +77,7 @@ export class Planner {
   /** Repair symbols per source symbol where no round fits and repair of `span` later media frames still helps. */
   streamRatio(symbols: number, span: number, price: number): number {
     if (this.#tables.channel.lossRatio === 0 || price <= 0) return 0;
-    return this.#tables.streamRate(symbols, span, price);
+    return this.#tables.streamRate(symbols, span, price, this.#questions);
   }
 
   /** Repair symbols of the last flight. */

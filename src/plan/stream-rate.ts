@@ -1,7 +1,7 @@
 /**
  * How much parity a track carries where no retransmission fits: a steady stream of repair symbols, each over all media
  * frames that can still make their deadline. In: channel, symbols per media frame, how many frames later repair still
- * helps, price of a miss. Out: repair symbols per source symbol. Pure; an answer takes 0.5 to 20 ms and is kept by tables.ts.
+ * helps, price of a miss. Out: repair symbols per source symbol. Pure; an answer takes 0.5 to 20 ms and is kept by rate-searches.ts.
  *
  * Model: the receiver owes itself as many symbols as it lost (debt); every repair symbol that arrives pays for one,
  * whichever; when the debt is gone everything is known. A media frame is missed if the debt that holds it lasts longer
@@ -45,7 +45,10 @@ export function streamRate(inputs: StreamInputs, channel: Channel): number {
   return finish(searchRate(inputs, channel));
 }
 
-/** The same in steps of at most a tenth of a millisecond: whoever has frames to send takes a few at a time. */
+/**
+ * The same in steps of at most a tenth of a millisecond: whoever has frames to send takes a few at a time. How many there
+ * are depends on the question alone, not on what the channel's tables know.
+ */
 export function* searchRate(inputs: StreamInputs, channel: Channel): Generator<undefined, number> {
   if (channel.lossRatio === 0) return 0;
   const model = new DebtModel(inputs, channel);
@@ -199,7 +202,6 @@ export class DebtModel {
   *#prepare(repair: number): Generator<undefined, void> {
     const packets = Math.min(repair + this.#symbols, PACKETS_MAX);
     for (let n = GROWTH_PACKETS; n < packets; n += GROWTH_PACKETS) {
-      if (this.#channel.knows(n)) continue;
       this.#channel.counts(n);
       yield;
     }

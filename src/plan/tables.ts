@@ -1,12 +1,12 @@
 /**
  * What was computed for a channel, kept for the process: a channel is two numbers, so all connections of a server whose
  * paths are alike share it, and a path that wavers comes back to it. In: levels of loss, prices and sizes. Out: tables.
- * Bounded: the channel that was entered longest ago goes first. A look-up of what is known allocates nothing. Source: docs/planner.md §6.
+ * Bounded: the channel that was entered longest ago goes first. A look-up of what is known computes nothing. Source: docs/planner.md §6.
  */
 import { Channel } from './channel.ts';
 import { FlightTable } from './flights.ts';
+import { type Questions, rateAsked } from './rate-searches.ts';
 import { ROUNDS_MAX, SPAN_MAX } from './rounds.ts';
-import { blockRate, searchRate } from './stream-rate.ts';
 
 /** Channels whose decisions are kept for the process: tens of kilobytes each. A path that wavers visits some fifty. */
 const CHANNELS_MAX = 128;
@@ -14,11 +14,6 @@ const CHANNELS_MAX = 128;
 const GROWN_MAX = 32;
 /** Of one channel: the classes and sizes of a few tracks. */
 const FLIGHTS_MAX = 16;
-const RATES_MAX = 128;
-/** Rates that are being searched for; and steps of one decision, by states of the channel: a quarter of a millisecond. */
-const SEARCHES_MAX = 8;
-const STEPS_INDEPENDENT = 12;
-const STEPS_BURSTY = 6;
 /** Loss ratios, burst lengths, prices and sizes within such a factor share a table. */
 const RATIO_STEP = 1.1;
 /** Bursts are few: their ratio is known less well, and a table of theirs takes longer. */
@@ -29,6 +24,9 @@ const PRICE_STEP = 1.4;
 /** Levels of a price: from 0.07 symbols, for which nothing is bought, to more than any target asks. */
 const PRICE_LEVEL_MIN = -8;
 const PRICE_LEVELS = 128;
+/** Sizes of symbols of a media frame that are told apart; and rates of a channel, so many levels of the three. */
+const SIZE_LEVELS = 64;
+const RATE_KEYS: number = SIZE_LEVELS * (SPAN_MAX + 1) * PRICE_LEVELS;
 /** Spares shared by more frames than this gain little more. */
 const SHARING_MAX = 4;
 
@@ -36,11 +34,12 @@ const SHARING_MAX = 4;
 export class ChannelTables {
   readonly channel: Channel;
   readonly #flights: Map<number, FlightTable> = new Map();
-  readonly #rates: Map<number, number> = new Map();
-  readonly #searches: Map<number, Generator<undefined, number>> = new Map();
+  readonly #key: number;
 
-  constructor(channel: Channel) {
+  /** @param key Tells channels apart: a whole number. */
+  constructor(channel: Channel, key: number) {
     this.channel = channel;
+    this.#key = key;
   }
 
   /** Values of the flights of media frames `sharing` of which share their last one. */
@@ -55,36 +54,19 @@ export class ChannelTables {
     return made;
   }
 
-  /**
-   * Repair symbols per source symbol of a stream (stream-rate.ts). `span` 0..63. The first of a channel that are asked for
-   * are an estimate, on the safe side: the search goes on by a few steps with each question.
-   */
-  streamRate(symbols: number, span: number, price: number): number {
-    const sizeLevel = Math.max(0, levelOf(symbols, SIZE_STEP));
+  /** Repair symbols per source symbol of a stream (rate-searches.ts). `span` 0..63. */
+  streamRate(symbols: number, span: number, price: number, by: Questions): number {
+    const sizeLevel = Math.min(SIZE_LEVELS - 1, Math.max(0, levelOf(symbols, SIZE_STEP)));
     const priceLevel = levelOfPrice(price);
     const key = (sizeLevel * (SPAN_MAX + 1) + span) * PRICE_LEVELS + priceLevel - PRICE_LEVEL_MIN;
-    const known = this.#rates.get(key);
-    if (known !== undefined) return known;
     const inputs = { symbols: SIZE_STEP ** sizeLevel, span, price: PRICE_STEP ** priceLevel };
-    let search = this.#searches.get(key);
-    if (search === undefined) {
-      search = searchRate(inputs, this.channel);
-      keep(this.#searches, key, search, SEARCHES_MAX);
-    }
-    for (let steps = this.channel.isBursty ? STEPS_BURSTY : STEPS_INDEPENDENT; steps > 0; steps--) {
-      const { done, value } = search.next();
-      if (done !== true) continue;
-      this.#searches.delete(key);
-      keep(this.#rates, key, value, RATES_MAX);
-      return value;
-    }
-    return blockRate(inputs, this.channel);
+    return rateAsked(this.#key * RATE_KEYS + key, inputs, this.channel, by);
   }
 }
 
 const shared: Map<number, ChannelTables> = new Map();
 const grown: Map<number, Channel> = new Map();
-const clean = new ChannelTables(new Channel(0, 1));
+const clean = new ChannelTables(new Channel(0, 1), 0);
 
 /** False where runs are as long as chance makes them, as nearly as channels are told apart. */
 export function isBursty(burstMean: number): boolean {
@@ -107,7 +89,7 @@ export function tablesFor(lossRatio: number, burstMean: number): ChannelTables {
   // Asked for again: it becomes the newest.
   shared.delete(key);
   grown.delete(key);
-  const tables = known ?? new ChannelTables(new Channel(step ** ratioLevel, BURST_STEP ** burstLevel));
+  const tables = known ?? new ChannelTables(new Channel(step ** ratioLevel, BURST_STEP ** burstLevel), key);
   keep(shared, key, tables, CHANNELS_MAX);
   // Who still plans with a channel that is forgotten here has it grow again, as far as it needs.
   keep(grown, key, tables.channel, GROWN_MAX)?.forget();

@@ -24,13 +24,16 @@ function decodableFrames(rateBps: number, seed: number): { decodable: number; fr
 }
 
 describe('a silence of two seconds', () => {
-  it.each([6e6, 20e6])('costs live video no more than its length, over %d bit/s (seeds 1 to 6)', (rateBps) => {
-    const lost = [1, 2, 3, 4, 5, 6].map((seed) => {
-      const { decodable, frames } = decodableFrames(rateBps, seed);
-      return frames - decodable;
-    });
-    // 30 frames a second. A key frame that expires costs the 60 frames of its group as well.
-    const whole = lost.filter((frames) => frames <= 64);
-    expect(whole.length, `frames lost by seed: ${lost.join(', ')}`).toBeGreaterThanOrEqual(5);
-  });
+  it.each([6e6, 20e6])(
+    'costs live video no more than its length, over %d bit/s (seeds 1 to 6)',
+    (rateBps) => {
+      const lost = [1, 2, 3, 4, 5, 6].map((seed) => {
+        const { decodable, frames } = decodableFrames(rateBps, seed);
+        return frames - decodable;
+      });
+      // 30 frames a second. A key frame that expires costs the 60 frames of its group as well.
+      const whole = lost.filter((frames) => frames <= 64);
+      expect(whole.length, `frames lost by seed: ${lost.join(', ')}`).toBeGreaterThanOrEqual(5);
+    },
+  );
 });

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { Channel } from '../../src/plan/channel.ts';
 import { Planner } from '../../src/plan/planner.ts';
-import { DebtModel } from '../../src/plan/stream-rate.ts';
+import { Questions } from '../../src/plan/rate-searches.ts';
+import { DebtModel, streamRate } from '../../src/plan/stream-rate.ts';
 import { tablesFor } from '../../src/plan/tables.ts';
 
 describe('tables of the planner', () => {
@@ -37,7 +38,7 @@ describe('tables of the planner', () => {
       return [
         tables.channel.moreThan(3, 40),
         tables.flights(700, 2).spares(12, 1),
-        tables.streamRate(12, 3, 700),
+        tables.streamRate(12, 3, 700, new Questions()),
       ];
     };
     const first = ask();
@@ -50,11 +51,48 @@ describe('tables of the planner', () => {
     expect(ask()).toEqual(first);
   });
 
+  test.each([
+    [0.05, 1],
+    [0.02, 3],
+  ])(
+    'are known to a path by its own questions alone, whoever asked before: loss %f, bursts of %i',
+    (ratio, burst) => {
+      const ask = (): number[] => {
+        const planner = new Planner();
+        planner.observe(ratio, burst);
+        return Array.from({ length: 80 }, () => planner.streamRatio(12, 3, 700));
+      };
+      const first = ask();
+      expect(ask()).toEqual(first);
+      expect(new Set(first).size).toBe(2);
+      // Searches under way are dropped for others: this one comes out the same.
+      const others = new Planner();
+      others.observe(ratio, burst);
+      const planner = new Planner();
+      planner.observe(ratio, burst);
+      const disturbed = first.map((_, i) => {
+        for (let size = 1; size < 70; size += 5) others.streamRatio(20 + size, 1 + (i % 60), 900);
+        return planner.streamRatio(12, 3, 700);
+      });
+      expect(disturbed).toEqual(first);
+    },
+  );
+
+  test('end their search where it ends when it is not interrupted', () => {
+    const planner = new Planner();
+    planner.observe(0.05, 3);
+    const { channel } = planner;
+    const inputs = { symbols: 1.15 ** 18, span: 3, price: 1.4 ** 19 };
+    let rate = 0;
+    for (let i = 0; i < 200; i++) rate = planner.streamRatio(inputs.symbols, inputs.span, inputs.price);
+    expect(rate).toBe(streamRate(inputs, channel));
+  });
+
   test('take the least and the greatest prices', () => {
     const tables = tablesFor(0.05, 1);
-    expect(tables.streamRate(12, 3, 1e-12)).toBe(0);
+    expect(tables.streamRate(12, 3, 1e-12, new Questions())).toBe(0);
     expect(tables.flights(0, 1).spares(12, 1)).toBe(0);
-    expect(tables.streamRate(12, 3, 1e300)).toBeGreaterThan(0.1);
+    expect(tables.streamRate(12, 3, 1e300, new Questions())).toBeGreaterThan(0.1);
   });
 });
 

@@ -204,8 +204,9 @@ export class Transmitter {
 
   /** ACK when it is due or rides along, TRACK_ACK when there is news. Returns where the ACK, which asks for none, ends. */
   #writeFeedback(writer: Writer, now: Micros): number {
-    const { received, recovery, tracks, control } = this.#state;
+    const { received, recovery, tracks, control, streams } = this.#state;
     if (received.ackDueAt() !== NEVER) {
+      streams.onFeedback();
       if (received.wantsAckOfAck) control.sendPing();
       received.writeAck(writer, recovery.record, now);
     }

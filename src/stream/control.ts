@@ -27,6 +27,9 @@ const REPEAT_INTERVAL_MAX: Micros = 5 * SECOND;
 /** The connection's window is this many times a stream's, so that it does not hold one busy stream back. */
 const CONNECTION_WINDOW_RATIO = 1.5;
 
+/** Streams whose credit is looked at when feedback leaves. */
+const REPEATED_MAX = 4;
+
 /** What the control frames speak of. */
 export interface ControlContext {
   readonly table: StreamTable;
@@ -44,6 +47,8 @@ export class StreamControl {
   readonly #queue: StreamEntry[] = [];
   /** Entries of `#queue` before it are written. */
   #head = 0;
+  /** Streams with a limit under way, each at most once, in turn. */
+  readonly #unconfirmed: StreamEntry[] = [];
   /** The limit that DATA_BLOCKED was asked for last; -1: none. */
   #blockedLimit = -1;
   #repeatAtUs: Micros = NEVER;
@@ -91,6 +96,33 @@ export class StreamControl {
     if (this.#blockedLimit === limit) return;
     this.#blockedLimit = limit;
     this.request(ConnectionDue.BLOCKED);
+  }
+
+  /**
+   * Feedback leaves: credit that the peer will soon need and may not have rides with it. A lost limit is otherwise found out
+   * by what is acknowledged after it, and where the way to the peer carries only feedback and loses much of that, nothing is.
+   */
+  repeatCredit(): void {
+    if (this.#context.window.isPressing) this.request(ConnectionDue.CREDIT);
+    const waiting = this.#unconfirmed;
+    for (let i = Math.min(waiting.length, REPEATED_MAX); i > 0; i--) {
+      const entry = waiting.shift() as StreamEntry;
+      const { receive } = entry;
+      if (receive?.wantsCredit !== true || receive.window.confirmed === receive.window.limit) {
+        entry.isUnconfirmed = false;
+        continue;
+      }
+      waiting.push(entry);
+      if (receive.window.isPressing) this.requestFor(entry, StreamDue.CREDIT);
+    }
+  }
+
+  /** A frame has arrived. */
+  onAcked(id: number, type: number, value: number): void {
+    if (type === FrameType.MAX_DATA) this.#context.window.onConfirmed(value);
+    else if (type === FrameType.MAX_STREAM_DATA) {
+      this.#context.table.get(id)?.receive?.window.onConfirmed(value);
+    }
   }
 
   /** Credit came: whoever is still blocked starts over with a short interval. */
@@ -163,6 +195,8 @@ export class StreamControl {
       const limit = this.#advanceStream(receive.window, now);
       writeControlFrame(writer, FrameType.MAX_STREAM_DATA, id, limit);
       record.note(TokenKind.STREAM_CONTROL, id, FrameType.MAX_STREAM_DATA, limit);
+      if (!entry.isUnconfirmed) this.#unconfirmed.push(entry);
+      entry.isUnconfirmed = true;
     }
     if (takeStreamDue(entry, StreamDue.BLOCKED, writer) && send?.isStreamBlocked === true) {
       writeControlFrame(writer, FrameType.STREAM_DATA_BLOCKED, id, send.creditLimit);
@@ -229,6 +263,7 @@ export class StreamControl {
     this.#due = 0;
     this.#queue.length = 0;
     this.#head = 0;
+    this.#unconfirmed.length = 0;
     this.#repeatAtUs = NEVER;
   }
 

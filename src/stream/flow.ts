@@ -12,6 +12,8 @@ export const CONNECTION_WINDOW_MAX: number = 32 * 1024 * 1024;
 
 /** A window that is consumed in less than this many round trips limits the rate: double it. */
 const TUNING_ROUND_TRIPS = 4;
+/** With less than this share of a window left of what the peer certainly knows, a limit that it may not know is repeated. */
+const PRESSING_SHARE = 1 / 4;
 
 /** What the peer lets us send, cumulative bytes. Only first transmissions use credit. */
 export class SendCredit {
@@ -38,6 +40,8 @@ export class ReceiveWindow {
   consumed = 0;
   /** Announced to the peer: `received` never exceeds it. */
   limit: number;
+  /** The highest limit that the peer is known to have heard of. */
+  confirmed: number;
   #sizeBytes: number;
   readonly #sizeMax: number;
   #epochAtUs: Micros = Number.NaN;
@@ -46,6 +50,7 @@ export class ReceiveWindow {
   constructor(sizeBytes: number, sizeMax: number) {
     this.#sizeBytes = sizeBytes;
     this.limit = sizeBytes;
+    this.confirmed = sizeBytes;
     this.#sizeMax = Math.max(sizeBytes, sizeMax);
   }
 
@@ -61,6 +66,19 @@ export class ReceiveWindow {
   /** True when any new limit could be announced. */
   get canRise(): boolean {
     return this.consumed + this.#sizeBytes > this.limit;
+  }
+
+  /** The announcement of `limit` has arrived. */
+  onConfirmed(limit: number): void {
+    this.confirmed = Math.max(this.confirmed, limit);
+  }
+
+  /**
+   * True when the peer may soon stop for want of a limit that was announced and may be lost. Updates come when half the
+   * window is left, and tuning makes that two round trips: on a path that loses nothing this is true while windows grow only.
+   */
+  get isPressing(): boolean {
+    return this.limit > this.confirmed && this.confirmed - this.received < PRESSING_SHARE * this.#sizeBytes;
   }
 
   /** The window is at least this large from now on, within its own maximum. */

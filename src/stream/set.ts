@@ -263,13 +263,19 @@ export class StreamSet implements FrameSource {
     return this.#control.isDue;
   }
 
+  /** Feedback leaves with the packet that is written next. */
+  onFeedback(): void {
+    this.#control.repeatCredit();
+  }
+
   writeFrames(writer: Writer, record: PacketRecord, now: Micros): boolean {
     return this.#control.write(writer, record, now);
   }
 
   /** A control frame arrived: a = stream ID, b = frame type, c = the value it announced. */
-  onAcked(id: number, type: number): void {
+  onAcked(id: number, type: number, value: number): void {
     if (type === FrameType.RESET_STREAM) this.#table.get(id)?.send?.onResetAcked();
+    else this.#control.onAcked(id, type, value);
   }
 
   onLost(id: number, type: number, value: number): void {

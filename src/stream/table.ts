@@ -15,6 +15,8 @@ export class StreamEntry implements Stream {
   due = 0;
   /** True while it waits in the queue of streams with something due. */
   isQueued = false;
+  /** True while it is among the streams whose peer may not know the limit announced last. */
+  isUnconfirmed = false;
   /** The limit that STREAM_DATA_BLOCKED was asked for last; -1: none. */
   blockedLimit = -1;
 

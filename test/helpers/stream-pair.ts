@@ -116,7 +116,7 @@ export class StreamEnd {
   acked(packet: Packet, now: Micros): void {
     for (const { kind, a, b, c } of packet.tokens) {
       if (kind === TokenKind.STREAM) this.set.dataOwner.onAcked(a, b, c, now);
-      else this.set.onAcked(a, b);
+      else this.set.onAcked(a, b, c);
     }
   }
 

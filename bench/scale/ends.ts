@@ -29,6 +29,7 @@ class WideController implements RateController {
   readonly queueDelayUs = 0;
   readonly isCongested = false;
   readonly probeBytesWanted = 0;
+  readonly probePacketBytes = 0;
   readonly state = 'wide';
 
   constructor(window: { readonly bytes: number }) {
@@ -63,8 +64,8 @@ class WideController implements RateController {
     this.#real.onProbeTimeout(now, count);
   }
 
-  onMediaDemand(bps: number, now: Micros): void {
-    this.#real.onMediaDemand(bps, now);
+  onMediaDemand(bps: number, now: Micros, isBacklog?: boolean): void {
+    this.#real.onMediaDemand(bps, now, isBacklog);
   }
 
   setMaxRate(): void {}

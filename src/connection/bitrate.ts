@@ -118,10 +118,11 @@ export class Bitrate {
   onMediaQueued(track: TrackSender, now: Micros): void {
     const bps = (track.queuedBytes * 8e6) / (track.latencyUs / LATENCY_SHARE) / this.#yield;
     // A frame on its own: what a backlog asks for says nothing about the encoder.
-    if (track.queuedUs(now) === 0) this.#peakBps = Math.max(this.#peakBps, bps);
+    const isBacklog = track.queuedUs(now) > 0;
+    if (!isBacklog) this.#peakBps = Math.max(this.#peakBps, bps);
     if (bps <= this.#demandBps) return;
     this.#demandBps = bps;
-    this.#state.controller.onMediaDemand(bps, now);
+    this.#state.controller.onMediaDemand(bps, now, isBacklog);
   }
 
   /** Call after anything that may have changed rate or queue; cheap most of the time. */

@@ -222,7 +222,7 @@ export class Transmitter {
     if (controller.probeBytesWanted === 0 || writer.room === 0) return;
     writeControlFrame(writer, FrameType.PING);
     recovery.record.note(TokenKind.NONE, 0, 0, 0);
-    writer.zeros(writer.room);
+    writer.zeros(Math.min(writer.room, controller.probePacketBytes));
     this.#isTrain = true;
   }
 

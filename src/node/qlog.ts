@@ -156,8 +156,8 @@ export class TracedController implements RateController {
     this.#state = state;
   }
 
-  onMediaDemand(bps: number, now: Micros): void {
-    this.#inner.onMediaDemand(bps, now);
+  onMediaDemand(bps: number, now: Micros, isBacklog?: boolean): void {
+    this.#inner.onMediaDemand(bps, now, isBacklog);
   }
 
   setMaxRate(bps: number): void {
@@ -199,6 +199,9 @@ export class TracedController implements RateController {
   }
   get probeBytesWanted(): number {
     return this.#inner.probeBytesWanted;
+  }
+  get probePacketBytes(): number {
+    return this.#inner.probePacketBytes;
   }
   get state(): string {
     return this.#inner.state;

@@ -56,9 +56,10 @@ export interface RateController {
 
   /**
    * What media frames in the queue ask for (DESIGN D9): the rate that empties them in time, bits per second, 0 when none
-   * waits. It raises `pacingRateBps` up to proven capacity, and sets how far probing has to go.
+   * waits. It raises `pacingRateBps` up to proven capacity, and sets how far probing has to go, unless it is that of a
+   * backlog: media that waits proves by itself what the path carries, and says nothing about the encoder.
    */
-  onMediaDemand(bps: number, now: Micros): void;
+  onMediaDemand(bps: number, now: Micros, isBacklog?: boolean): void;
   /** No rate above this is wanted, probed for, or paced (encoder maximum, peak demand). */
   setMaxRate(bps: number): void;
   /** The application would send this much at once if it were proven (a better rendition waits); 0 = nothing is wanted. */
@@ -87,6 +88,8 @@ export interface RateController {
    * with repair, resends or padding, counted as `probe`, as the pacer lets it. Sent bytes reduce it.
    */
   readonly probeBytesWanted: number;
+  /** Padding in one packet of such a train, at the most: a slow one is many small packets, not two large ones. */
+  readonly probePacketBytes: number;
   /** For statistics and qlog, e.g. `start`, `run`, `drain`, `audit`. */
   readonly state: string;
 }

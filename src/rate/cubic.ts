@@ -20,6 +20,7 @@ const PACING_GAIN = 1.25;
 export class CubicController implements RateController {
   readonly randomLossRatio = 0;
   readonly probeBytesWanted = 0;
+  readonly probePacketBytes = 0;
   /** To a loss-based controller every loss is congestion; redundancy must not hear that, or there would be none. */
   readonly isCongested = false;
   queueDelayUs: Micros = 0;

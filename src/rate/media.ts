@@ -82,6 +82,9 @@ export class MediaController implements RateController {
   get probeBytesWanted(): number {
     return this.#probe.isSending(this.#now) ? this.#probe.bytesLeft : 0;
   }
+  get probePacketBytes(): number {
+    return this.#probe.packetBytes;
+  }
 
   get pacingRateBps(): number {
     const { targetBps, capacityBps } = this.#estimate;
@@ -114,7 +117,7 @@ export class MediaController implements RateController {
     this.#now = now;
     this.#signals.sent.onSent(now, sizeBytes);
     this.#burst.onSent(sizeBytes, this.#estimate.targetBps, now);
-    this.#probe.onSent(sizeBytes);
+    this.#probe.onSent(sizeBytes, now);
     this.#budget.onSent(now, sizeBytes, this.#signals.losses.ratio);
   }
 
@@ -177,10 +180,10 @@ export class MediaController implements RateController {
     this.#dip.disarm();
   }
 
-  onMediaDemand(bps: number, now: Micros): void {
+  onMediaDemand(bps: number, now: Micros, isBacklog = false): void {
     this.#now = now;
     this.#burst.demandBps = bps;
-    this.#budget.onDemand(bps, now);
+    if (!isBacklog) this.#budget.onDemand(bps, now);
     // The first train leaves with the first media: a round trip later the capacity is known to some degree.
     if (bps > 0 && this.#state === START && !this.#hasProbed) this.#startProbe(FIRST_GAIN, true, now);
   }
@@ -323,10 +326,13 @@ export class MediaController implements RateController {
     const lengthUs = CapacityProbe.lengthUs(gain * targetBps, isFirst);
     // What is sent anyway costs nothing.
     const sentBps = Math.min(targetBps, this.#signals.sent.rate(now - SECOND / 2, now));
-    const costBytes = ((gain * targetBps - sentBps) * lengthUs) / 8e6;
-    if (!this.#signals.isLastingBulk && !this.#budget.take(costBytes, now)) return;
+    const isFree = this.#signals.isLastingBulk;
+    const costBytes = isFree ? 0 : ((gain * targetBps - sentBps) * lengthUs) / 8e6;
+    this.#budget.giveBack(this.#probe.unspentBytes);
+    this.#probe.unspentBytes = 0;
+    if (!isFree && !this.#budget.take(costBytes, now)) return;
     this.#hasProbed = true;
-    this.#probe.start(gain, targetBps, lengthUs, now);
+    this.#probe.start(gain, targetBps, lengthUs, costBytes, now);
   }
 
   #stepAudit(now: Micros): void {

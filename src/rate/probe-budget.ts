@@ -49,6 +49,7 @@ export class ProbeBudget {
     if (this.#savedBytes < SAVED_MAX_BYTES) this.#savedBytes += earned;
   }
 
+  /** A media frame that found no other waiting asks for this rate: what a backlog asks for says nothing of the encoder. */
   onDemand(bps: number, now: Micros): void {
     if (now - this.#peakFromUs >= PEAK_US) {
       this.#peakFromUs = now;
@@ -61,6 +62,11 @@ export class ProbeBudget {
   /** More capacity than this is of no use to media, bits per second. */
   get usefulBps(): number {
     return Math.max(HEADROOM * Math.max(this.#peakBps, this.#peakBeforeBps), this.wantedBps);
+  }
+
+  /** What a train did not use. */
+  giveBack(bytes: number): void {
+    this.#savedBytes += bytes;
   }
 
   /** Takes what a train costs, if there is enough, or if it is worth it. */

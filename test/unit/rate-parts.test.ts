@@ -5,6 +5,7 @@ import { CapacityProbe } from '../../src/rate/capacity-probe.ts';
 import { DelayFilter } from '../../src/rate/delay.ts';
 import { DeliveryRate } from '../../src/rate/delivery.ts';
 import { LossHistory, RecentMax, SendHistory } from '../../src/rate/history.ts';
+import { ProbeBudget } from '../../src/rate/probe-budget.ts';
 
 const MS = 1000;
 const SECOND = 1_000_000;
@@ -186,12 +187,12 @@ describe('CapacityProbe', () => {
   /** Sends a train at twice 5 Mbit/s over `capacityBps`. */
   function probe(capacityBps: number): number {
     const subject = new CapacityProbe();
-    subject.start(2, 5e6, 60 * MS, 0);
+    subject.start(2, 5e6, 60 * MS, 75_000, 0);
     expect(subject.bytesLeft).toBe(75_000);
     let free = 0;
     for (let t = 0; subject.isSending(t); t += MS) {
       free = Math.max(free, t) + (1250 * 8e6) / capacityBps;
-      subject.onSent(1250);
+      subject.onSent(1250, t);
       subject.onAcked(acked(t, free, t));
     }
     expect(subject.isComplete(60 * MS, 40 * MS)).toBe(false);
@@ -202,6 +203,28 @@ describe('CapacityProbe', () => {
   it('finds the sending rate where there is room, the capacity where there is not', () => {
     expect(probe(100e6) / 1e6).toBeCloseTo(10, 0);
     expect(probe(7e6) / 1e6).toBeCloseTo(7 * 0.97, 0);
+  });
+
+  it('cuts a slow train into eight packets', () => {
+    const subject = new CapacityProbe();
+    subject.start(3, 80_000, 120 * MS, 3600, 0);
+    expect(subject.bytesLeft).toBe(3600);
+    expect(subject.packetBytes).toBe(450);
+  });
+
+  it('says what a train that could not be filled has not cost, and tries again before long', () => {
+    const subject = new CapacityProbe();
+    subject.start(3, 80_000, 120 * MS, 3000, 0);
+    subject.onSent(400, 60 * MS);
+    subject.onSent(400, 200 * MS);
+    subject.reject(300 * MS);
+    expect(subject.unspentBytes).toBe(3000);
+    expect(subject.nextAtUs).toBe(1300 * MS);
+    subject.start(3, 80_000, 120 * MS, 3000, 0);
+    subject.onSent(3000, 60 * MS);
+    subject.reject(300 * MS);
+    expect(subject.unspentBytes).toBe(600);
+    expect(subject.nextAtUs).toBe(1900 * MS);
   });
 
   it('asks less and less often when it finds nothing', () => {
@@ -247,5 +270,15 @@ describe('histories', () => {
     expect(max.bps).toBe(5);
     max.note(1, 4.2 * SECOND);
     expect(max.bps).toBe(3);
+  });
+});
+
+describe('ProbeBudget', () => {
+  it('has back what a train did not use', () => {
+    const budget = new ProbeBudget(0);
+    expect(budget.take(8_000, 0)).toBe(true);
+    expect(budget.take(3_000, 0)).toBe(false);
+    budget.giveBack(3_000);
+    expect(budget.take(3_000, 0)).toBe(true);
   });
 });

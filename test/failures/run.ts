@@ -17,8 +17,13 @@ const { values } = parseArgs({
     first: { type: 'string', default: '1' },
     only: { type: 'string', default: '' },
     'no-tcp': { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 });
+if (values.help) {
+  console.log('npm run test:failures -- [--json FILE] [--seeds N] [--first N] [--only TEXT] [--no-tcp]');
+  process.exit();
+}
 const count = Number(values.seeds);
 const first = Number(values.first);
 if (!Number.isSafeInteger(count) || count < 1 || !Number.isSafeInteger(first) || first < 1) {

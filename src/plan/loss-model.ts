@@ -9,22 +9,16 @@
  * fall only at five: rising quickly and falling slowly.
  */
 import { MILLISECOND, type Micros, NEVER } from '../base/protocol.ts';
+import { burstOf, PACKETS_MIN, RecentLoss, trialsOf, wilsonBound } from './recent-loss.ts';
 
 const BUCKET_US: Micros = 250 * MILLISECOND;
 /** Loss that ended long ago is little beside all that came since: half a second of it is looked at by itself. */
 const CHUNK_BUCKETS = 2;
 /** 16 s in all: longer ago says nothing of the path now. */
 const BUCKETS = 64;
-const RISE_SIGMAS = 3;
-const FALL_SIGMAS = 5;
 /** What is planned for lies so far above the mean: an underestimate costs frames, an overestimate only bytes. */
 const CARE_SIGMAS = 0.5;
-/** Fewer packets say too little: their ratio is taken over this many. */
-const PACKETS_MIN = 20;
 const LOSS_RATIO_MAX = 0.4;
-const BURST_MAX = 50;
-/** Runs that decide a burst length together with an imaginary single loss each. */
-const PRIOR_RUNS = 2;
 /** One-way delay above its least by this much is a queue: what is lost then is congestion (an overflow), not the path. */
 const QUEUE_US_MIN: Micros = 20 * MILLISECOND;
 const QUEUE_JITTERS = 4;
@@ -39,6 +33,7 @@ export class LossModel {
   readonly #acked: Float64Array = new Float64Array(BUCKETS);
   readonly #lost: Float64Array = new Float64Array(BUCKETS);
   readonly #runs: Float64Array = new Float64Array(BUCKETS);
+  readonly #recent: RecentLoss = new RecentLoss();
   #bucket = -1;
   #lastLost = -2;
   #isStale = true;
@@ -142,11 +137,11 @@ export class LossModel {
   #refresh(): void {
     if (!this.#isStale || this.#bucket < 0) return;
     this.#isStale = false;
+    const recent = this.#recent;
+    recent.clear();
     let sent = 0;
     let lost = 0;
     let runs = 0;
-    let low = 0;
-    let high = 1;
     let next = 1;
     let chunkSent = 0;
     let chunkLost = 0;
@@ -159,7 +154,7 @@ export class LossModel {
       chunkRuns += this.#runs[at] as number;
       const isChunk = (back + 1) % CHUNK_BUCKETS === 0 || back + 1 === next;
       if (!isChunk) continue;
-      if (wasHigher(chunkSent, chunkLost, chunkRuns, high)) break;
+      if (recent.wasHigher(chunkSent, chunkLost, chunkRuns)) break;
       sent += chunkSent;
       lost += chunkLost;
       runs += chunkRuns;
@@ -168,29 +163,17 @@ export class LossModel {
       chunkRuns = 0;
       if (back + 1 < next) continue;
       next *= 2;
-      if (sent < PACKETS_MIN) {
-        this.#keep(sent, lost, runs);
-        continue;
-      }
-      const ratio = lost / sent;
-      if (ratio < low || ratio > high) break;
+      if (recent.contradict(sent, lost, runs)) break;
       this.#keep(sent, lost, runs);
-      // Losses that come in bursts are as good as so many fewer packets.
-      const trials = sent / Math.max(1, 2 * this.#burst - 1);
-      low = Math.max(low, wilsonBound(ratio, trials, -RISE_SIGMAS));
-      high = Math.min(high, wilsonBound(ratio, trials, FALL_SIGMAS));
+      recent.add(sent, lost, runs);
     }
   }
 
   #keep(sent: number, lost: number, runs: number): void {
     this.#packets = sent;
     this.#mean = lost / Math.max(PACKETS_MIN, sent);
-    // Losses that follow one another by chance are as many as the ratio says, within two sigma.
-    const joined = lost - runs;
-    const chance = lost * this.#mean;
-    const isBursty = joined > chance + 2 * Math.sqrt(chance) + 1;
-    this.#burst = isBursty ? Math.min(BURST_MAX, (lost + PRIOR_RUNS) / (runs + PRIOR_RUNS)) : 1;
-    const trials = Math.max(PACKETS_MIN, sent) / Math.max(1, 2 * this.#burst - 1);
+    this.#burst = burstOf(sent, lost, runs);
+    const trials = trialsOf(Math.max(PACKETS_MIN, sent), this.#burst);
     this.#ratio = lost > 0 ? Math.min(LOSS_RATIO_MAX, wilsonBound(this.#mean, trials, CARE_SIGMAS)) : 0;
   }
 
@@ -218,19 +201,4 @@ export class LossModel {
     }
     this.#isStale = true;
   }
-}
-
-/** Some time ago more was lost than can be, now that the ratio is below `high`: that time is over. */
-function wasHigher(sent: number, lost: number, runs: number, high: number): boolean {
-  if (sent < PACKETS_MIN || lost === 0) return false;
-  const trials = sent / Math.max(1, (2 * lost) / Math.max(1, runs) - 1);
-  return wilsonBound(lost / sent, trials, -FALL_SIGMAS) > high;
-}
-
-/** End of the Wilson score interval at `sigmas` (negative: the lower end). `ratio` in 0..1 seen over `count` trials. */
-export function wilsonBound(ratio: number, count: number, sigmas: number): number {
-  const square = (sigmas * sigmas) / Math.max(1, count);
-  const centre = ratio + square / 2;
-  const spread = Math.sqrt(square * (ratio * (1 - ratio) + square / 4));
-  return Math.min(1, Math.max(0, (centre + Math.sign(sigmas) * spread) / (1 + square)));
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { SeededRandom } from '../../src/base/random.ts';
-import { LossModel, wilsonBound } from '../../src/plan/loss-model.ts';
+import { LossModel } from '../../src/plan/loss-model.ts';
+import { wilsonBound } from '../../src/plan/recent-loss.ts';
 
 /** 400 packets a second, lost as `isLost` says; returns the time after them. */
 function play(model: LossModel, from: number, packets: number, isLost: (packet: number) => boolean): number {

@@ -6,9 +6,8 @@
 import type { Channel } from './channel.ts';
 import { blockRate, type StreamInputs, searchRate } from './stream-rate.ts';
 
-/** Steps of one question, by states of the channel: a quarter of a millisecond. */
-const STEPS_INDEPENDENT = 12;
-const STEPS_BURSTY = 6;
+/** Steps of one question: a fifth of a millisecond. */
+const STEPS = 5;
 /** Searches under way, of up to a quarter of a megabyte each; and results kept, of a few numbers. */
 const RUNNING_MAX = 64;
 const RESULTS_MAX = 4096;
@@ -63,7 +62,7 @@ const results: Map<number, Result> = new Map();
  * @param key Tells channel and inputs apart.
  */
 export function rateAsked(key: number, inputs: StreamInputs, channel: Channel, by: Questions): number {
-  const steps = by.count(key) * (channel.isBursty ? STEPS_BURSTY : STEPS_INDEPENDENT);
+  const steps = by.count(key) * STEPS;
   const known = results.get(key) ?? advance(key, inputs, channel, steps);
   return known !== undefined && known.steps <= steps ? known.rate : blockRate(inputs, channel);
 }

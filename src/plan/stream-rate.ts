@@ -22,8 +22,12 @@ export interface StreamInputs {
 
 /** Part of a block's skewness that overlapping blocks still feel. */
 const STREAM_SKEW = 2 / 3;
-/** The channel's tables grow by so many packets a step. */
+/** The channel's tables grow by so many packets at a time. */
 const GROWTH_PACKETS = 16;
+/** Cells of a step of a search, which takes some 40 us. */
+const STEP_CELLS = 6000;
+/** What a debt costs beside the cells that it is spread over. */
+const DEBT_CELLS = 12;
 /** Longer spans are modelled in groups of frames. */
 const SPAN_MODEL_MAX = 7;
 const DEBT_MAX = 40;
@@ -46,8 +50,8 @@ export function streamRate(inputs: StreamInputs, channel: Channel): number {
 }
 
 /**
- * The same in steps of at most a tenth of a millisecond: whoever has frames to send takes a few at a time. How many there
- * are depends on the question alone, not on what the channel's tables know.
+ * The same in steps of some 40 us: whoever has frames to send takes a few at a time. How many there are depends on the
+ * question alone, not on what the channel's tables know.
  */
 export function* searchRate(inputs: StreamInputs, channel: Channel): Generator<undefined, number> {
   if (channel.lossRatio === 0) return 0;
@@ -144,6 +148,8 @@ export class DebtModel {
   /** Shape [states][ages][debts]: debt 0 has age 0, and only it. */
   #now: Float64Array;
   #next: Float64Array;
+  /** Written since the last step. */
+  #cells = 0;
   /** Rates worth telling apart. */
   readonly step: number;
 
@@ -175,7 +181,7 @@ export class DebtModel {
     return finish(this.measure(rate));
   }
 
-  /** The same, a slot a step. */
+  /** The same, some slots a step. */
   *measure(rate: number): Generator<undefined, number> {
     yield* this.#prepare(Math.ceil(rate * this.#symbols));
     this.#now.fill(0);
@@ -193,7 +199,7 @@ export class DebtModel {
       carried -= repair;
       const misses = this.#advance(repair);
       if (slot >= WARM_SLOTS) missed += misses;
-      yield;
+      if (this.#isStepOver()) yield;
     }
     return Math.min(1, (missed * this.#framesMissed) / (measured * this.#frames));
   }
@@ -203,8 +209,15 @@ export class DebtModel {
     const packets = Math.min(repair + this.#symbols, PACKETS_MAX);
     for (let n = GROWTH_PACKETS; n < packets; n += GROWTH_PACKETS) {
       this.#channel.counts(n);
-      yield;
+      this.#cells += 4 * GROWTH_PACKETS * n;
+      if (this.#isStepOver()) yield;
     }
+  }
+
+  #isStepOver(): boolean {
+    if (this.#cells < STEP_CELLS) return false;
+    this.#cells = 0;
+    return true;
   }
 
   /** One slot: `repair` repair symbols and the slot's source symbols. Returns the share of slots missed. */
@@ -253,6 +266,7 @@ export class DebtModel {
       const last = DEBT_MAX - owed;
       const stop = cutOf(above, from, first, Math.min(width, last), this.#negligible / share);
       const to = older + owed;
+      this.#cells += DEBT_CELLS + Math.max(0, stop - first);
       for (let lost = first; lost < stop; lost++) {
         next[to + lost] = (next[to + lost] as number) + share * (chances[from + lost] as number);
       }

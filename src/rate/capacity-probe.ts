@@ -34,6 +34,8 @@ export class CapacityProbe {
   /** Of what the last train was to cost, what was not sent after all. */
   unspentBytes = 0;
   nextAtUs: Micros = 0;
+  /** The last train that was judged spread out on the way: it met the limit of the path. */
+  hasMetLimit = false;
   #intervalUs: Micros = INTERVAL_MIN_US;
   #startedAtUs: Micros = -1;
   #endsAtUs: Micros = -1;
@@ -111,7 +113,8 @@ export class CapacityProbe {
     const bits = (this.#bytes - this.#firstBytes) * 8e6;
     const receivedBps = bits / Math.max(this.#lastReceived - this.#firstReceived, MILLISECOND);
     const sentBps = bits / Math.max(this.#lastSent - this.#firstSent, MILLISECOND);
-    return receivedBps < 0.92 * sentBps ? 0.97 * receivedBps : Math.min(receivedBps, sentBps);
+    this.hasMetLimit = receivedBps < 0.92 * sentBps;
+    return this.hasMetLimit ? 0.97 * receivedBps : Math.min(receivedBps, sentBps);
   }
 
   /** It found more: the next one follows after a round trip. */

@@ -17,6 +17,14 @@ const HELD = 3;
 const PACKETS_MIN = 24;
 const OVERTAKEN_US: Micros = 4 * MILLISECOND;
 /**
+ * Longer than this from one feedback to the next is a stall, of the way or of a host, and counts as so much: what was heard
+ * right before it is not old, and the first packets after it, which are all late, are not all there is. Feedback comes every
+ * 25 ms, or with each frame of 30 a second. After a silence what was heard before is old.
+ */
+const STALL_MIN_US: Micros = 40 * MILLISECOND;
+const STALL_COUNTS_US: Micros = 25 * MILLISECOND;
+const SILENCE_US: Micros = 500 * MILLISECOND;
+/**
  * The base is the minimum over 6 buckets of 10 s. Clocks that drift by 100 ppm falsify it by 6 ms in that time; longer
  * is not needed, for the controller empties the queue every 10 s to see its base.
  */
@@ -45,6 +53,9 @@ export class DelayFilter {
   readonly #slots: Float64Array = new Float64Array(SLOTS).fill(Number.POSITIVE_INFINITY);
   readonly #packets: Float64Array = new Float64Array(SLOTS);
   #slot = -1;
+  /** The clock of the slots: time without stalls. */
+  #slotUs: Micros = 0;
+  #heardAtUs: Micros = 0;
   #sinceUs: Micros = Number.NEGATIVE_INFINITY;
 
   /** Smallest one-way delay plus the clocks' offset, us; Infinity before the first packet. */
@@ -56,6 +67,7 @@ export class DelayFilter {
   onPacket(sentAtUs: Micros, receivedAtUs: Micros, now: Micros): void {
     const delay = receivedAtUs - sentAtUs;
     if (Number.isNaN(delay) || sentAtUs < this.#sinceUs) return;
+    this.#hear(now);
     this.#turn(now);
     const bucket = this.#bucket % BASE_BUCKETS;
     if (delay < (this.#buckets[bucket] as number)) this.#buckets[bucket] = delay;
@@ -81,13 +93,22 @@ export class DelayFilter {
     if (delay !== Number.POSITIVE_INFINITY) this.queueUs = Math.max(0, delay - this.#base);
   }
 
-  #turn(now: Micros): void {
-    const slot = Math.floor(now / SLOT_US);
+  /** Moves the slots on. */
+  #hear(now: Micros): void {
+    const gapUs = now - this.#heardAtUs;
+    const isStall = gapUs > STALL_MIN_US && gapUs < SILENCE_US;
+    this.#slotUs += isStall ? STALL_COUNTS_US : gapUs;
+    this.#heardAtUs = now;
+    const slot = Math.floor(this.#slotUs / SLOT_US);
     for (let i = Math.max(this.#slot + 1, slot - SLOTS + 1); i <= slot; i++) {
       this.#slots[i % SLOTS] = Number.POSITIVE_INFINITY;
       this.#packets[i % SLOTS] = 0;
     }
     this.#slot = slot;
+  }
+
+  /** Moves the base on. */
+  #turn(now: Micros): void {
     const bucket = Math.floor(now / BASE_BUCKET_US);
     if (bucket === this.#bucket) return;
     for (let i = Math.max(this.#bucket + 1, bucket - BASE_BUCKETS + 1); i <= bucket; i++) {

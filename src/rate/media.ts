@@ -313,7 +313,9 @@ export class MediaController implements RateController {
     } else if (!probe.isPending && now >= probe.nextAtUs && queueUs < 0.4 * aimUs && !this.#audit.isRunning) {
       // A train fits into a policer's bucket and proves nothing about its rate.
       if (estimate.isNearShallow(now)) return;
-      const usefulBps = this.#signals.isLastingBulk ? estimate.limitBps : this.#budget.usefulBps;
+      const usefulBps = this.#signals.isLastingBulk
+        ? estimate.limitBps
+        : this.#budget.usefulBps(probe.hasMetLimit);
       if (estimate.capacityBps >= 0.97 * Math.min(estimate.limitBps, usefulBps)) return;
       const isFar = now - estimate.cutAtUs > 4 * SECOND || estimate.capacityBps < 0.8 * estimate.cutBps;
       const isFirst = this.#state === START;

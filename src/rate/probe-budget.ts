@@ -59,9 +59,13 @@ export class ProbeBudget {
     if (bps > this.#peakBps) this.#peakBps = bps;
   }
 
-  /** More capacity than this is of no use to media, bits per second. */
-  get usefulBps(): number {
-    return Math.max(HEADROOM * Math.max(this.#peakBps, this.#peakBeforeBps), this.wantedBps);
+  /**
+   * More capacity than this is of no use to media, bits per second. Once a train has met the limit of the path, what media
+   * ask for is enough: what there may be beyond it is not worth looking for again and again.
+   */
+  usefulBps(hasMetLimit: boolean): number {
+    const headroom = hasMetLimit ? 1 : HEADROOM;
+    return Math.max(headroom * Math.max(this.#peakBps, this.#peakBeforeBps), this.wantedBps);
   }
 
   /** What a train did not use. */

@@ -1,7 +1,8 @@
 /** Hosts that are not served now and then: what a busy machine does to a connection, in virtual time. */
 import { describe, expect, test } from 'vitest';
 import { MILLISECOND, NEVER, type Protocol } from '../../src/base/protocol.ts';
-import { type CellResult, runCell } from '../../src/lab/cell.ts';
+import { type CellResult, type CellSpec, runCell } from '../../src/lab/cell.ts';
+import type { CarriedPacket, Link } from '../../src/sim/link.ts';
 import { ProtocolHost } from '../../src/sim/protocol-host.ts';
 import { Simulator } from '../../src/sim/simulator.ts';
 import { type LinkOptions, symmetric } from '../../src/sim.ts';
@@ -57,19 +58,63 @@ describe('a host that pauses', () => {
   });
 });
 
-/** 4 Mbit/s over 20 Mbit/s, with hosts that pause for up to 20 ms. */
+describe('a way that stands still for 55 ms each 2 s, between key frames', () => {
+  test.each([0, 0.05])(
+    'is taken for no queue by video at a round trip of 150 ms, loss %d, seed 1',
+    (ratio) => {
+      let drains = 0;
+      const { result } = runCell(cellOf(ratio, 1, 12_000), {
+        onStart: ({ sim, network, startedAtUs }) => {
+          for (const link of [network.up, network.down])
+            for (let atMs = 4_600; atMs < 12_000; atMs += 2_007)
+              holdUp(sim, link, startedAtUs + atMs * MILLISECOND, 55 * MILLISECOND);
+        },
+        sampleEveryMs: 10,
+        onSample: ({ millrace }) => {
+          if (millrace?.client.connection.state.controller.state === 'drain') drains++;
+        },
+      });
+      expect(drains).toBe(0);
+      const { steady } = result.sources[0] as CellResult['sources'][0];
+      expect(steady.onTime).toBeGreaterThanOrEqual(steady.frames - 1);
+    },
+  );
+});
+
+/** What would enter `link` from an instant on waits for so long, and then enters at once, in order. */
+function holdUp(sim: Simulator, link: Link, atUs: number, lengthUs: number): void {
+  const held: CarriedPacket[] = [];
+  let isHeld = false;
+  link.addTap((packet) => {
+    if (isHeld) held.push({ ...packet });
+    return !isHeld;
+  });
+  sim.schedule(atUs, () => {
+    isHeld = true;
+  });
+  sim.schedule(atUs + lengthUs, () => {
+    isHeld = false;
+    for (const { payload, sizeBytes, address } of held) link.send(payload as Uint8Array, sizeBytes, address);
+  });
+}
+
+/** With hosts that pause for up to 20 ms. */
 function video(ratio: number, seed: number, durationMs: number): CellResult {
+  const { result } = runCell(cellOf(ratio, seed, durationMs), { pair: { pauses: PAUSES } });
+  expect(result.faults).toEqual([]);
+  return result;
+}
+
+/** 4 Mbit/s over 20 Mbit/s. */
+function cellOf(ratio: number, seed: number, durationMs: number): CellSpec {
   const link: LinkOptions = { delayMs: 75, rateBps: 20e6, queue: { ms: 100 }, loss: { kind: 'iid', ratio } };
   const workload = { video: { bitrateBps: 4e6 } };
-  const spec = {
+  return {
     transport: 'millrace',
     network: symmetric(link),
     workload,
     latencyMs: 120,
     durationMs,
     seed,
-  } as const;
-  const { result } = runCell(spec, { pair: { pauses: PAUSES } });
-  expect(result.faults).toEqual([]);
-  return result;
+  };
 }

@@ -9,28 +9,31 @@ const SECOND = 1_000_000;
 const CAPACITY_BPS = 1e6;
 const SERVICE_US = (1200 * 8e6) / CAPACITY_BPS;
 
-/** Packets of 1200 bytes, one each `gapUs` (by time), arriving when `arriveAt` says. */
+/** Packets of 1200 bytes, one each `gapUs` (by time), arriving when `arriveAt` says, told one by one. */
 function feed(
   seconds: number,
   gapUs: (sentAtUs: number) => number,
   arriveAt: (sentAtUs: number) => number,
+  toldEveryUs = 0,
 ): { meter: JitterMeter; delay: DelayFilter; queueMaxUs: number } {
   const meter = new JitterMeter();
   const delay = new DelayFilter();
   let queueMaxUs = 0;
+  let ackedAtUs = 0;
   for (let sentAtUs = 0; sentAtUs < seconds * SECOND; sentAtUs += gapUs(sentAtUs)) {
     const receivedAtUs = arriveAt(sentAtUs);
+    ackedAtUs = Math.max(receivedAtUs, ackedAtUs + toldEveryUs);
     const packet = {
       packetNumber: 0,
       sizeBytes: 1200,
       sentAtUs,
       receivedAtUs,
-      ackedAtUs: receivedAtUs,
+      ackedAtUs,
       isAppLimited: false,
     };
     meter.onPacket(packet, CAPACITY_BPS);
-    delay.onPacket(sentAtUs, receivedAtUs, receivedAtUs);
-    delay.update(receivedAtUs, meter);
+    delay.onPacket(sentAtUs, receivedAtUs, ackedAtUs);
+    delay.update(ackedAtUs, meter);
     if (sentAtUs > SECOND) queueMaxUs = Math.max(queueMaxUs, delay.queueUs);
   }
   return { meter, delay, queueMaxUs };
@@ -59,15 +62,18 @@ describe('JitterMeter', () => {
       const at = sentAtUs % (400 * MS);
       return 20 * MS + (at < 80 * MS ? sentAtUs - at + 80 * MS : sentAtUs);
     };
-    const { meter, queueMaxUs } = feed(5, () => 1.2 * SERVICE_US, stalls);
+    const toldEveryUs = 10 * MS;
+    const { meter, queueMaxUs } = feed(5, () => 1.2 * SERVICE_US, stalls, toldEveryUs);
     expect(meter.heldUs).toBeGreaterThan(40 * MS);
     expect(meter.heldUs).toBeLessThan(90 * MS);
     expect(queueMaxUs).toBeLessThan(10 * MS);
     const calm = new DelayFilter();
     let unaided = 0;
+    let told = 0;
     for (let t = 0; t < 5 * SECOND; t += 1.2 * SERVICE_US) {
-      calm.onPacket(t, stalls(t), stalls(t));
-      calm.update(stalls(t));
+      told = Math.max(stalls(t), told + toldEveryUs);
+      calm.onPacket(t, stalls(t), told);
+      calm.update(told);
       unaided = Math.max(unaided, calm.queueUs);
     }
     expect(unaided).toBeGreaterThan(20 * MS);

@@ -40,6 +40,24 @@ describe('DelayFilter', () => {
     expect(worst).toBeLessThan(2 * MS);
   });
 
+  it('takes no stall for a queue: what was heard right before it is not older for it', () => {
+    const delay = new DelayFilter();
+    for (let t = 0; t < SECOND; t += 5 * MS) delay.onPacket(t, t, t);
+    // Nothing is heard for 100 ms. What was held then comes late, and is told packet by packet.
+    let worst = 0;
+    for (let i = 0; i < 10; i++) {
+      const now = SECOND + 100 * MS + i * MS;
+      delay.onPacket(SECOND + 5 * i * MS, now, now);
+      delay.update(now);
+      worst = Math.max(worst, delay.queueUs);
+    }
+    expect(worst).toBe(0);
+    // A queue that stays is seen all the same.
+    for (let t = SECOND + 110 * MS; t < SECOND + 200 * MS; t += 5 * MS) delay.onPacket(t - 50 * MS, t, t);
+    delay.update(SECOND + 200 * MS);
+    expect(delay.queueUs).toBe(50 * MS);
+  });
+
   it('forgets a base after a minute, and keeps the last queue while it hears nothing', () => {
     const delay = new DelayFilter();
     delay.onPacket(0, 0, 0);
@@ -280,5 +298,12 @@ describe('ProbeBudget', () => {
     expect(budget.take(3_000, 0)).toBe(false);
     budget.giveBack(3_000);
     expect(budget.take(3_000, 0)).toBe(true);
+  });
+
+  it('wants headroom above what media ask for, until the limit of the path is known', () => {
+    const budget = new ProbeBudget(0);
+    budget.onDemand(10e6, 0);
+    expect(budget.usefulBps(false)).toBe(13e6);
+    expect(budget.usefulBps(true)).toBe(10e6);
   });
 });

@@ -153,6 +153,8 @@ function sendSound(sound: AudioData): void {
 }
 
 let studio: Studio | undefined;
+/** Whatever comes while the browser is still asked for its encoders waits: a camera may be quicker. */
+let started: Promise<void> = Promise.resolve();
 
 async function start(message: ToWorker & { type: 'start' }): Promise<void> {
   const sends = message.sides.some(({ sender }) => sender !== undefined);
@@ -164,19 +166,24 @@ async function start(message: ToWorker & { type: 'start' }): Promise<void> {
   studio = new Studio(message, video);
 }
 
-scope.onmessage = ({ data }) => {
-  switch (data.type) {
-    case 'start':
-      start(data).catch((error: Error) => scope.postMessage({ type: 'failed', text: error.message }));
-      break;
+function take(message: Exclude<ToWorker, { type: 'start' }>): void {
+  switch (message.type) {
     case 'camera':
-      studio?.useCamera(data.pictures);
+      studio?.useCamera(message.pictures);
       break;
     case 'listen':
-      studio?.listen(data.side);
+      studio?.listen(message.side);
       break;
     case 'stop':
       studio?.stop();
       break;
   }
+}
+
+scope.onmessage = ({ data }) => {
+  if (data.type !== 'start') {
+    void started.then(() => take(data));
+    return;
+  }
+  started = start(data).catch((error: Error) => scope.postMessage({ type: 'failed', text: error.message }));
 };

@@ -4,7 +4,7 @@
  * at most until that one's deadline; without order it leaves when complete; timed, when it is due.
  * Source: DESIGN D3; docs/options.md (`order`, `delivery`).
  */
-import { type Micros, NEVER } from '../base/protocol.ts';
+import { MILLISECOND, type Micros, NEVER } from '../base/protocol.ts';
 import type { ArrivalClock } from './arrival-clock.ts';
 import { FrameWindow } from './frame-window.ts';
 import { HELD_BYTES_MAX, HELD_FRAMES_MAX, INCOMPLETE_FRAMES_MAX, LATE_HOLD_US } from './limits.ts';
@@ -15,6 +15,12 @@ import type { Arrival, Delivery, FrameCounts, Order } from './types.ts';
 /** Gets the media frames in order. `skipped`: media frames missing since the one before. */
 export type TakeFrame = (frame: ReceivedMedia, how: Arrival, skipped: number, now: Micros) => void;
 
+/**
+ * The latency is on top of the time that the media frame itself takes to arrive: while its symbols come this close together,
+ * it is not given up between two of them, for so long at the most.
+ */
+const ARRIVING_GAP_US: Micros = 2 * MILLISECOND;
+const ARRIVING_MAX_US: Micros = 10 * MILLISECOND;
 /** Weight of the newest interval in the usual one. */
 const INTERVAL_GAIN = 1 / 8;
 
@@ -217,8 +223,18 @@ export class DeliveryOrder {
       return this.#isTimed && !head.isDelivered ? head.dueUs : 0;
     }
     // Waiting costs nothing while nothing complete is held up; a late frame is better than none.
-    const hold = this.#waiting > 0 ? 0 : LATE_HOLD_US;
-    return this.#deadlineUs(head) - this.#aheadUs(head) + hold;
+    const deadlineUs = this.#deadlineUs(head);
+    if (this.#waiting === 0) return deadlineUs - this.#aheadUs(head) + LATE_HOLD_US;
+    const arrivingUs = head.lastAtUs + ARRIVING_GAP_US;
+    if (!this.#isTimed && head.first === this.cursor && arrivingUs > deadlineUs)
+      return Math.min(arrivingUs, deadlineUs + ARRIVING_MAX_US);
+    return deadlineUs - this.#aheadUs(head);
+  }
+
+  /** Repair symbols have come: they may make up for what the first frame lacks. */
+  onRepair(now: Micros): void {
+    const head = this.#frames.at(this.#next);
+    if (head !== undefined) head.lastAtUs = now;
   }
 
   /** How long before `head` the frame before it was sent, if that is missing altogether: at least its usual distance. */

@@ -158,6 +158,7 @@ export class TrackReceiver implements Timed {
       }
     }
     this.#decoder.takeRebuilt(this.#takeRebuilt);
+    this.#order.onRepair(now);
     this.#order.advance(now);
     this.#afterChange(before);
     if (!wasWanted && this.#acks.isWanted) this.#events.onAckWanted(this);
@@ -263,6 +264,7 @@ export class TrackReceiver implements Timed {
     if (frame === undefined || !frame.matches(header)) return SymbolDrop.MALFORMED;
     if (frame.has(header.index)) return SymbolDrop.DUPLICATE;
     frame.add(header, symbol);
+    frame.lastAtUs = this.#now;
     this.#order.heldBytes += header.dataBytes;
     this.#countBytes(symbol.length, header.dataBytes, isResent, isRebuilt);
     if (isResent) frame.wasResent = true;

@@ -18,6 +18,8 @@ export class ReceivedMedia {
   have = 0;
   /** Bytes held. */
   bytes = 0;
+  /** When the newest symbol came, or repair that may make up for one. */
+  lastAtUs: Micros = 0;
   /** The four below are known once index 0 is at hand. */
   hasHead = false;
   flags = 0;

@@ -47,7 +47,7 @@ export class StreamControl {
   readonly #queue: StreamEntry[] = [];
   /** Entries of `#queue` before it are written. */
   #head = 0;
-  /** Streams with a limit under way, each at most once, in turn. */
+  /** Streams that have not ended with a limit under way, each at most once, in turn. */
   readonly #unconfirmed: StreamEntry[] = [];
   /** The limit that DATA_BLOCKED was asked for last; -1: none. */
   #blockedLimit = -1;
@@ -115,6 +115,14 @@ export class StreamControl {
       waiting.push(entry);
       if (receive.window.isPressing) this.requestFor(entry, StreamDue.CREDIT);
     }
+  }
+
+  /** The stream has ended. */
+  forget(entry: StreamEntry): void {
+    entry.due = 0;
+    if (!entry.isUnconfirmed) return;
+    entry.isUnconfirmed = false;
+    this.#unconfirmed.splice(this.#unconfirmed.indexOf(entry), 1);
   }
 
   /** A frame has arrived. */

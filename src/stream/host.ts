@@ -116,7 +116,7 @@ export class StreamHost implements SendHost, ReceiveHost {
 
   #forgetIfDone(entry: StreamEntry): void {
     if (!entry.isDone) return;
-    entry.due = 0;
+    this.#control.forget(entry);
     this.#table.delete(entry);
     if (entry.isLocal) return;
     const kind = StreamKindIndex[entry.kind];

@@ -84,6 +84,36 @@ describe('the credit of the connection', () => {
   });
 });
 
+describe('streams that have ended', () => {
+  it('leave no trace among those with credit under way', () => {
+    const limits = { ...smallLimits, maxData: 1e7 };
+    const end = new StreamEnd(true, limits);
+    end.set.applyPeerParameters(limits);
+    const receive = (id: number, length: number): void => {
+      const frame = new StreamFrame();
+      frame.streamId = id;
+      frame.bytes = testBytes(id, 0, length);
+      end.set.onStreamFrame(frame);
+      end.set.get(id)?.receive?.read();
+    };
+    let id = FIRST;
+    for (let i = 0; i < 1_000; i++, id += 8) {
+      // The peer asks for credit and gives up; the next one may come once that is told.
+      receive(id, 1);
+      end.set.onStreamDataBlocked(id, 6_000);
+      while (end.poll(0) !== undefined);
+      end.set.onResetStream(id, 0, 1);
+      end.set.get(id)?.receive?.read();
+      while (end.poll(0) !== undefined);
+    }
+    expect(end.set.count).toBe(0);
+    receive(id, 5_000);
+    while (end.poll(0) !== undefined);
+    end.set.onFeedback();
+    expect(end.poll(0)?.tokens.map(({ a, b }) => [a, b])).toEqual([[id, MAX_STREAM_DATA]]);
+  });
+});
+
 describe('a thousand streams with credit under way', () => {
   it('cost each feedback a few of them, and all have their turn', () => {
     const limits = { ...smallLimits, maxData: 1e7, maxStreamsUnidirectional: 1_000 };

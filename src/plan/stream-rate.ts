@@ -43,6 +43,18 @@ const NEGLIGIBLE_MAX = 1e-5;
 const STRIDE = 4;
 const STRIDES_MAX = 16;
 const RATE_MAX = 1.5;
+/**
+ * Where losses come in long bursts the last misses are dear, and far more than the target would be left. What is missed
+ * beyond four times the target (which the price tells: planner.ts) costs so many times more.
+ */
+const EXCESS = 4;
+const BEARABLE_SYMBOLS = 0.8;
+
+/** What this share of misses costs: see {@link EXCESS}. */
+function missCost(missRatio: number, { symbols, price }: StreamInputs): number {
+  const bearable = (BEARABLE_SYMBOLS * Math.sqrt(symbols)) / price;
+  return price * (missRatio + EXCESS * Math.max(0, missRatio - bearable));
+}
 
 /** Repair symbols per source symbol that cost least, 0..1.5. */
 export function streamRate(inputs: StreamInputs, channel: Channel): number {
@@ -56,16 +68,16 @@ export function streamRate(inputs: StreamInputs, channel: Channel): number {
 export function* searchRate(inputs: StreamInputs, channel: Channel): Generator<undefined, number> {
   if (channel.lossRatio === 0) return 0;
   const model = new DebtModel(inputs, channel);
-  const { symbols, price } = inputs;
+  const { symbols } = inputs;
   let best = 0;
-  let bestCost = price * (yield* model.measure(0));
+  let bestCost = missCost(yield* model.measure(0), inputs);
   // Whole strides have short cycles, which are measured soon.
   const stride = STRIDE * model.step;
   const first = Math.ceil(channel.lossRatio / stride) * stride;
   for (let i = 0; i < STRIDES_MAX; i++) {
     const rate = first + i * stride;
     if (rate > RATE_MAX || rate * symbols > bestCost) break;
-    const cost = rate * symbols + price * (yield* model.measure(rate));
+    const cost = rate * symbols + missCost(yield* model.measure(rate), inputs);
     if (cost < bestCost) {
       best = rate;
       bestCost = cost;
@@ -78,7 +90,7 @@ export function* searchRate(inputs: StreamInputs, channel: Channel): Generator<u
     const middle = best;
     for (const rate of [middle - half, middle + half]) {
       if (rate <= 0) continue;
-      const cost = rate * symbols + price * (yield* model.measure(rate));
+      const cost = rate * symbols + missCost(yield* model.measure(rate), inputs);
       if (cost >= bestCost) continue;
       best = rate;
       bestCost = cost;

@@ -32,6 +32,11 @@ export interface FailureCase {
   run(seed: number): Measured;
 }
 
+/** One case on real sockets, in real time: run by `npm run test:failures` as often as other cases with seeds. */
+export interface SocketCase extends Omit<FailureCase, 'run'> {
+  run(): Promise<Measured>;
+}
+
 /** What became of one case with one seed. */
 export interface Outcome {
   readonly row: string;
@@ -49,32 +54,52 @@ export interface Outcome {
 export const SEEDS = 20;
 
 /** How many of the `wanted` first seeds run the case when not all must. */
-export function seedsOf(one: FailureCase, wanted: number): number {
+export function seedsOf(one: Bounded, wanted: number): number {
   return Math.min(wanted, one.isLong === true ? 1 : (one.seedsMax ?? wanted));
 }
 
 /** Runs one case with one seed; never throws. */
 export function judge(one: FailureCase, seed: number, withTcp = false): Outcome {
-  const { row, name } = one;
   try {
-    const { value, tcp, notes } = one.run(seed);
-    const fault = faultOf(one, value);
-    return {
-      row,
-      name,
-      seed,
-      isGood: fault === undefined,
-      value,
-      ...(withTcp && tcp !== undefined ? { tcp: tcp() } : {}),
-      ...(notes === undefined ? {} : { notes }),
-      ...(fault === undefined ? {} : { fault }),
-    };
+    return outcomeOf(one, seed, one.run(seed), withTcp);
   } catch (error) {
-    return { row, name, seed, isGood: false, fault: (error as Error).message };
+    return broken(one, seed, error as Error);
   }
 }
 
-function faultOf(one: FailureCase, value: number): string | undefined {
+/** Runs one case on sockets; never rejects. */
+export async function judgeSockets(one: SocketCase, seed: number): Promise<Outcome> {
+  try {
+    return outcomeOf(one, seed, await one.run(), false);
+  } catch (error) {
+    return broken(one, seed, error as Error);
+  }
+}
+
+/** What a case is called, and the bounds of its figure. */
+type Bounded = Omit<FailureCase, 'run'>;
+
+function outcomeOf(one: Bounded, seed: number, measured: Measured, withTcp: boolean): Outcome {
+  const { row, name } = one;
+  const { value, tcp, notes } = measured;
+  const fault = faultOf(one, value);
+  return {
+    row,
+    name,
+    seed,
+    isGood: fault === undefined,
+    value,
+    ...(withTcp && tcp !== undefined ? { tcp: tcp() } : {}),
+    ...(notes === undefined ? {} : { notes }),
+    ...(fault === undefined ? {} : { fault }),
+  };
+}
+
+function broken({ row, name }: Bounded, seed: number, error: Error): Outcome {
+  return { row, name, seed, isGood: false, fault: error.message };
+}
+
+function faultOf(one: Bounded, value: number): string | undefined {
   const said = `${one.figure}: ${Number(value.toPrecision(5))} ${one.unit}`;
   if (Number.isNaN(value)) return `${said} is no figure`;
   if (one.most !== undefined && value > one.most) return `${said}, at most ${one.most} is allowed`;

@@ -7,7 +7,16 @@ import { cpus } from 'node:os';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { ALL } from './all.ts';
-import { judge, type Outcome, SEEDS, seedsOf } from './case.ts';
+import {
+  type FailureCase,
+  judge,
+  judgeSockets,
+  type Outcome,
+  SEEDS,
+  type SocketCase,
+  seedsOf,
+} from './case.ts';
+import { ports } from './f08-ports.ts';
 import { describe, type Summary, summarize } from './summary.ts';
 
 const { values } = parseArgs({
@@ -31,17 +40,24 @@ if (!Number.isSafeInteger(count) || count < 1 || !Number.isSafeInteger(first) ||
   process.exit(2);
 }
 /** Cases of half a minute are for soaks, and for whoever names them. */
-const chosen = ALL.filter(
+const chosen = [...ALL, ...ports].filter(
   ({ row, name, isLong }) =>
     `${row} ${name}`.includes(values.only) && (isLong !== true || values.only !== ''),
 );
+
+async function run(one: FailureCase | SocketCase, seed: number): Promise<Outcome> {
+  const isOnSockets = ports.includes(one as SocketCase);
+  return isOnSockets
+    ? await judgeSockets(one as SocketCase, seed)
+    : judge(one as FailureCase, seed, !values['no-tcp']);
+}
 
 const summaries: Summary[] = [];
 for (const one of chosen) {
   const startedAt = process.cpuUsage();
   const outcomes: Outcome[] = [];
   for (let seed = first; seed < first + seedsOf(one, count); seed++) {
-    const outcome = judge(one, seed, !values['no-tcp']);
+    const outcome = await run(one, seed);
     outcomes.push(outcome);
     if (!outcome.isGood) console.log(`     seed ${seed}: ${outcome.fault}`);
   }

@@ -30,7 +30,11 @@ function medianOf(values: readonly number[]): number {
 }
 
 /** Folds the outcomes of one case. The worst is the one nearest to its bound, or beyond. */
-export function summarize(one: FailureCase, outcomes: readonly Outcome[], cpuMs: number): Summary {
+export function summarize(
+  one: Omit<FailureCase, 'run'>,
+  outcomes: readonly Outcome[],
+  cpuMs: number,
+): Summary {
   const { row, name, figure, unit, most, least } = one;
   const known = outcomes.filter(({ value }) => value !== undefined);
   const isWorse = (a: Outcome, b: Outcome): boolean =>

@@ -205,6 +205,20 @@ describe('a verdict', () => {
     expect(comparisons(cells).map(({ isMet }) => isMet)).toEqual([true, false]);
     expect(wireRatio(cells[0] as Finished)).toBe(1.1);
   });
+
+  it('blames no quick cell for a few frames that a stall of the emulator held up', () => {
+    const stalled = (late: number): Finished => {
+      const one = finished(cell('quick/60-2%/millrace'), late);
+      const { up } = one.result.timing;
+      return {
+        ...one,
+        result: { ...one.result, timing: { up: { ...up, maxUs: 53_000 }, down: up } },
+      };
+    };
+    const judge = (late: number): boolean[] =>
+      comparisons([stalled(late), finished(cell('quick/60-2%/tcp-bbr'), 0)]).map(({ isMet }) => isMet);
+    expect([judge(0), judge(4), judge(8)]).toEqual([[true], [true], [false]]);
+  });
 });
 
 describe('the store', () => {

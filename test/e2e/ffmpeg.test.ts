@@ -30,7 +30,7 @@ describe.skipIf(!canRun)(NAME, () => {
       ...['-nostdin', '-hide_banner', '-loglevel', 'debug', '-progress', 'pipe:1', '-f', 'mpegts'],
       ...[
         '-i',
-        `udp://127.0.0.1:${udpOut}?buffer_size=4194304&fifo_size=100000&timeout=5000000`,
+        `udp://127.0.0.1:${udpOut}?buffer_size=4194304&fifo_size=100000&timeout=15000000`,
         '-map',
         '0',
         '-f',
@@ -76,7 +76,7 @@ describe.skipIf(!canRun)(NAME, () => {
     receiver.kill('SIGTERM');
     const received = await receiver.end();
     expect(received.code, received.stderr).toBe(0);
-    // It ends by itself after 5 s of silence; an interrupted ffmpeg does not tell what it decoded last.
+    // It ends by itself after 15 s of silence; an interrupted ffmpeg does not tell what it decoded last.
     const played = await player.end();
     expect(played.stderr.match(DAMAGE) ?? []).toEqual([]);
     const frames = [...played.stdout.toString().matchAll(/^frame=(\d+)/gm)].map((match) => Number(match[1]));

@@ -24,10 +24,15 @@ export class BurstBudget {
     this.#paidAtUs = now;
   }
 
-  /** @param capacityBps What the path has been shown to carry. */
-  pacingBps(targetBps: number, capacityBps: number, isCareful: boolean): number {
-    if (this.demandBps === 0 || this.#debtBytes * 8 > DEBT_SECONDS * targetBps) return targetBps;
-    if (isCareful) return CAREFUL_GAIN * targetBps;
-    return Math.max(PACING_GAIN * targetBps, Math.min(this.demandBps, capacityBps));
+  /**
+   * @param capacityBps What the path has been shown to carry.
+   * @param isAsking The target is lower for a test: encoders that follow make less, and who does not must not pay for it.
+   */
+  pacingBps(targetBps: number, capacityBps: number, isCareful: boolean, isAsking: boolean): number {
+    if (this.demandBps === 0) return targetBps;
+    const demandBps = Math.min(this.demandBps, capacityBps);
+    if (isAsking) return Math.max(CAREFUL_GAIN * targetBps, demandBps);
+    if (this.#debtBytes * 8 > DEBT_SECONDS * targetBps) return targetBps;
+    return isCareful ? CAREFUL_GAIN * targetBps : Math.max(PACING_GAIN * targetBps, demandBps);
   }
 }

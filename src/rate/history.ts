@@ -33,9 +33,9 @@ export class SendHistory {
     this.#bytes[at] = (this.#bytes[at] as number) + sizeBytes;
   }
 
-  /** True when the last half second used much less than this capacity: its loss is not its own doing, nor worth an audit. */
-  isFarBelow(capacityBps: number, now: Micros): boolean {
-    return this.rate(now - FAR_BELOW_WINDOW_US, now) < FAR_BELOW * capacityBps;
+  /** True when the last half second, or these `windowUs`, used much less than this capacity: its loss is not its own doing. */
+  isFarBelow(capacityBps: number, now: Micros, windowUs: Micros = FAR_BELOW_WINDOW_US): boolean {
+    return this.rate(now - windowUs, now) < FAR_BELOW * capacityBps;
   }
 
   /** Mean rate sent in [fromUs, toUs), bits per second, to the nearest 50 ms; at most 6 s back. */

@@ -89,9 +89,10 @@ export class MediaController implements RateController {
   get pacingRateBps(): number {
     const { targetBps, capacityBps } = this.#estimate;
     if (this.#probe.isSending(this.#now)) return this.#probe.gain * targetBps;
-    const isCareful =
-      this.#audit.isRunning || this.#state >= DRAIN || this.#audit.randomLossRatio > Law.UNEXPLAINED_LOSS;
-    return this.#burst.pacingBps(targetBps, capacityBps, isCareful);
+    const { isRunning, isHolding, randomLossRatio } = this.#audit;
+    const isCareful = isHolding || this.#state >= DRAIN || randomLossRatio > Law.UNEXPLAINED_LOSS;
+    const isAsking = isRunning && !isHolding && this.#state < DRAIN;
+    return this.#burst.pacingBps(targetBps, capacityBps, isCareful, isAsking);
   }
 
   get congestionWindowBytes(): number {
@@ -346,8 +347,7 @@ export class MediaController implements RateController {
       const isDue =
         this.#state === RUN &&
         !Number.isNaN(longBps) &&
-        !sent.isFarBelow(estimate.capacityBps, now) &&
-        audit.isDue(losses, now);
+        audit.isDue(losses, sent, estimate.capacityBps, smoothedRttUs, now);
       if (!isDue) return;
       const delivered = Math.max(longBps, signals.shortBps);
       if (estimate.isAtShallowLimit(longBps, now)) this.#cutToDelivered(longBps, true, now);

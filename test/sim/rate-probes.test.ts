@@ -36,7 +36,7 @@ function audioCall(lossRatio: number, seed: number): { trainsLate: number; capac
   return { trainsLate, capacityBps };
 }
 
-describe('an audio call', () => {
+describe('an audio call', { timeout: 120_000 }, () => {
   for (const lossRatio of [0, 0.05, 0.1]) {
     test(`has proven what it uses after 3 s at ${lossRatio * 100} % loss, and sends no train again (seeds 1 to 3)`, () => {
       for (const seed of [1, 2, 3]) {

@@ -127,6 +127,7 @@ describe('LossAudit', () => {
   function audit(
     lossAt: (rateBps: number) => number,
     isObedient = true,
+    capacityBps = 10e6,
   ): { verdicts: number[]; audit: LossAudit } {
     const random = new SeededRandom(11);
     const history = new LossHistory();
@@ -144,8 +145,8 @@ describe('LossAudit', () => {
       if (subject.isRunning) {
         const verdict = subject.onFeedback(arrived, lost, sent, 40 * MS, now);
         if (!subject.isRunning) verdicts.push(verdict);
-      } else if (subject.isDue(history, now)) {
-        subject.start(history, sent, rate, rate * (1 - lossAt(rate)), 40 * MS, now);
+      } else if (subject.isDue(history, sent, capacityBps, 40 * MS, now)) {
+        subject.start(history, sent, capacityBps, rate * (1 - lossAt(rate)), 40 * MS, now);
       }
     }
     return { verdicts, audit: subject };
@@ -194,6 +195,27 @@ describe('LossAudit', () => {
     const result = audit(() => 0.1, false);
     expect(result.verdicts.length).toBeGreaterThan(0);
     for (const verdict of result.verdicts) expect(verdict).toBe(Verdict.NONE);
+  });
+
+  it('holds back what floods the path, and nothing that uses less than it may', () => {
+    const isHeld = (lostOfHundred: number, capacityBps: number): boolean => {
+      const history = new LossHistory();
+      const sent = new SendHistory();
+      const subject = new LossAudit();
+      for (let now = SECOND; now < 4 * SECOND; now += 40 * MS) {
+        sent.onSent(now, 50_000);
+        history.add(now, 100 - lostOfHundred, lostOfHundred, true);
+      }
+      subject.start(history, sent, capacityBps, 9e6, 40 * MS, 4 * SECOND);
+      return subject.isHolding;
+    };
+    expect(isHeld(12, 10e6)).toBe(true);
+    expect(isHeld(5, 10e6)).toBe(false);
+    expect(isHeld(12, 12e6)).toBe(false);
+  });
+
+  it('does not slow down who was far below capacity while the loss was counted (seed 11)', () => {
+    expect(audit(() => 0.1, true, 15e6).verdicts).toEqual([]);
   });
 
   it('does not start without loss', () => {

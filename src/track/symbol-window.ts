@@ -198,7 +198,7 @@ export class SymbolWindow {
 
   /**
    * The lost symbol to resend now, nearest deadline first; -1: none. Those that can help no more are forgotten, and
-   * those that repair in flight may rebuild wait until its fate should be known.
+   * those that repair in flight may rebuild wait until its fate should be known, if that will not be too late.
    */
   nextResend(now: Micros): number {
     this.releaseHeld(now);
@@ -206,7 +206,8 @@ export class SymbolWindow {
       const frame = this.owner(id);
       const isUseful = frame !== undefined && !frame.isComplete && now < frame.deadlineUs;
       if (isUseful && this.state(id) === SymbolState.LOST) {
-        const isRepairing = frame.repairsInFlight >= frame.lost && now < frame.repairFateUs;
+        const willTell = now < frame.repairFateUs && frame.repairFateUs < frame.callAtUs;
+        const isRepairing = willTell && frame.repairsInFlight >= frame.lost;
         if (frame.resendsInFlight < frame.missing && !isRepairing) return id;
         frame.isParked = true;
         if (isRepairing && !frame.isHeld) {

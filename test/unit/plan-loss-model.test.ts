@@ -68,10 +68,10 @@ describe('loss model', () => {
 
   test('does not take a second without a burst for the end of loss that comes in bursts', () => {
     const model = new LossModel();
-    // A burst of 20 packets every second.
-    const now = play(model, 0, 4000, (packet) => packet % 400 >= 380);
-    for (let i = 1; i <= 6; i++) {
-      play(model, now + (i - 1) * 250_000, 100, () => false);
+    // A burst of 60 packets every second.
+    const now = play(model, 0, 4000, (packet) => packet % 400 >= 340);
+    for (let i = 0; i < 6; i++) {
+      play(model, now + i * 250_000, 100, () => false);
       expect(model.lossRatio).toBeGreaterThan(0.02);
       expect(model.burstMean).toBeGreaterThan(10);
     }

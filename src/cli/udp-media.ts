@@ -129,6 +129,12 @@ export class UdpSender {
   readonly #name: string;
   #oversized = 0;
   #note: (line: string) => void;
+  /** Datagrams that the socket has not sent yet: it looks their address up first. */
+  #waiting = 0;
+  #onSent: (() => void) | undefined;
+  readonly #sent: () => void = () => {
+    if (--this.#waiting === 0) this.#onSent?.();
+  };
 
   private constructor(socket: Socket, host: string, uri: UdpUri, note: (line: string) => void) {
     this.#socket = socket;
@@ -169,7 +175,7 @@ export class UdpSender {
   send(data: Uint8Array): void {
     if (data.length > TS_DATAGRAM_BYTES && data.length % TS_PACKET_BYTES === 0 && looksLikeTs(data)) {
       for (let at = 0; at < data.length; at += TS_DATAGRAM_BYTES) {
-        this.#socket.send(data.subarray(at, at + TS_DATAGRAM_BYTES), this.#port, this.#host, () => {});
+        this.#put(data.subarray(at, at + TS_DATAGRAM_BYTES));
       }
       return;
     }
@@ -181,11 +187,24 @@ export class UdpSender {
       }
       return;
     }
-    this.#socket.send(data, this.#port, this.#host, () => {});
+    this.#put(data);
   }
 
-  close(): Promise<void> {
-    return new Promise((done) => this.#socket.close(done));
+  #put(datagram: Uint8Array): void {
+    this.#waiting++;
+    this.#socket.send(datagram, this.#port, this.#host, this.#sent);
+  }
+
+  /** After the last datagram has left: a closed socket drops what waits. */
+  async close(): Promise<void> {
+    if (this.#waiting > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onSent = resolve;
+      });
+    }
+    await new Promise<void>((resolve) => {
+      this.#socket.close(resolve);
+    });
   }
 }
 

@@ -247,6 +247,11 @@ export class TrackReceiver implements Timed {
     this.#afterChange(before);
   }
 
+  /** Nothing comes any more: what is complete may be read now, due or not, and what it waited for is lost. */
+  close(): void {
+    this.handleTimeout(NEVER);
+  }
+
   nextDeadline(): Micros {
     return this.#isClosed ? NEVER : this.#order.nextDeadline();
   }

@@ -130,9 +130,10 @@ export class TrackSet implements FrameSource {
     if (track !== undefined && track.receiver === undefined) this.#table.closeRemote(track);
   }
 
-  /** The connection is closing: every media frame that has not settled is dropped. */
+  /** The connection is closing: media frames that have not settled are dropped, those that have arrived can be read. */
   close(now: Micros): void {
     for (const sender of this.liveSenders()) sender.close(now);
+    this.#table.closeReceivers();
   }
 
   /** Live tracks that we send. A fresh array. */

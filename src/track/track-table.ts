@@ -88,6 +88,10 @@ export class TrackTable {
     return totals;
   }
 
+  closeReceivers(): void {
+    for (const { receiver } of this.#remotes.values()) receiver?.close();
+  }
+
   remote(id: number): RemoteTrack | undefined {
     if (this.#recentRemote?.id === id) return this.#recentRemote;
     const track = this.#remotes.get(id);

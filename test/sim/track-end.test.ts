@@ -18,3 +18,20 @@ test('the last media frame, played out as the track ends, is there, and then the
   expect(frames.map(({ frame }) => frame.frameId)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   expect(pair.server.connection.tracks.receiver(track.id)).toBeUndefined();
 });
+
+test('what a timed track holds as its sender closes the connection can be read', () => {
+  const pair = makePair({ seed: 1, up: { delayMs: 20 }, down: { delayMs: 20 }, startBitrateBps: 2_000_000 });
+  connectPair(pair);
+  const { connection, host } = pair.client;
+  const options = { kind: 'video', latencyUs: 3_000 * MILLISECOND, delivery: 'timed' } as const;
+  const track = host.call(() => connection.tracks.openLive(options)) as TrackSender;
+  sendVideo(pair, track, 10, 2_000);
+  pair.run(500);
+  const receiver = pair.server.connection.tracks.receiver(track.id);
+  expect(receiver?.poll()).toBeUndefined();
+  host.call((now) => connection.close(true, 0, 'done', now));
+  pair.run(100);
+  const read: number[] = [];
+  for (let frame = receiver?.poll(); frame !== undefined; frame = receiver?.poll()) read.push(frame.frameId);
+  expect(read).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+});

@@ -34,7 +34,7 @@ function meanUs(lossRatio: number, burstMean: number): number {
     for (let i = 0; i < PACKETS_PER_FRAME; i++) {
       const recovers = 1 / Math.max(burstMean, 1 / (1 - lossRatio));
       isLost = random.unit() < (isLost ? 1 - recovers : (lossRatio * recovers) / (1 - lossRatio));
-      if (isLost) model.onLost(number, now);
+      if (isLost) model.onLost(number, now, now);
       else model.onAcked(now, 20_000);
       number++;
     }

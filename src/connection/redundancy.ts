@@ -187,7 +187,7 @@ export class Redundancy implements RedundancyPolicy, PacketObserver {
   onPacketLost(packetNumber: number, sizeBytes: number, sentAtUs: Micros, now: Micros): void {
     this.#now = now;
     const { isCongested, queueDelayUs } = this.#controller;
-    this.model.onLost(packetNumber, now, isCongested, queueDelayUs);
+    this.model.onLost(packetNumber, sentAtUs, now, isCongested, queueDelayUs);
     this.#controller.onPacketLost(packetNumber, sizeBytes, sentAtUs, now);
   }
 

@@ -19,6 +19,13 @@ const BUCKETS = 64;
 /** What is planned for lies so far above the mean: an underestimate costs frames, an overestimate only bytes. */
 const CARE_SIGMAS = 0.5;
 const LOSS_RATIO_MAX = 0.4;
+/**
+ * What took longer to send than this and was lost nearly all of it is an outage: no redundancy bridges it, and it says nothing
+ * of what follows. Packet numbers in between may have been skipped.
+ */
+const OUTAGE_US: Micros = 250 * MILLISECOND;
+const OUTAGE_SHARE = 0.9;
+const OUTAGE_STEP_MAX = 8;
 /** One-way delay above its least by this much is a queue: what is lost then is congestion (an overflow), not the path. */
 const QUEUE_US_MIN: Micros = 20 * MILLISECOND;
 const QUEUE_JITTERS = 4;
@@ -36,6 +43,12 @@ export class LossModel {
   readonly #recent: RecentLoss = new RecentLoss();
   #bucket = -1;
   #lastLost = -2;
+  // What may be an outage: its first packet and when that left, its packets lost, and those and their runs that were counted.
+  #outageFirst = 0;
+  #outageSentAtUs: Micros = NEVER;
+  #outageAll = 0;
+  #outageLost = 0;
+  #outageRuns = 0;
   #isStale = true;
   #ratio = 0;
   #mean = 0;
@@ -63,16 +76,52 @@ export class LossModel {
    * @param isCongested The rate controller takes losses now for congestion.
    * @param standingUs The queue that it sees, which stays short when the path has only become longer.
    */
-  onLost(packetNumber: number, now: Micros, isCongested = false, standingUs: Micros = NEVER): void {
+  onLost(
+    packetNumber: number,
+    sentAtUs: Micros,
+    now: Micros,
+    isCongested = false,
+    standingUs: Micros = NEVER,
+  ): void {
     this.#turn(now);
     this.lostCount++;
     if (isCongested || (this.isQueueing && standingUs > STANDING_US_MIN)) {
       this.congestionCount++;
       return;
     }
-    this.#add(this.#lost, 1);
-    if (packetNumber !== this.#lastLost + 1) this.#add(this.#runs, 1);
+    const step = packetNumber - this.#lastLost;
     this.#lastLost = packetNumber;
+    if (step < 1 || step > OUTAGE_STEP_MAX || this.#isSparse(packetNumber)) {
+      this.#outageFirst = packetNumber;
+      this.#outageSentAtUs = sentAtUs;
+      this.#outageAll = 0;
+      this.#outageLost = 0;
+      this.#outageRuns = 0;
+    }
+    this.#outageAll++;
+    if (sentAtUs - this.#outageSentAtUs > OUTAGE_US) {
+      this.#takeOutageBack();
+      return;
+    }
+    this.#outageLost++;
+    this.#add(this.#lost, 1);
+    if (step === 1) return;
+    this.#outageRuns++;
+    this.#add(this.#runs, 1);
+  }
+
+  /** Too much came through for an outage. */
+  #isSparse(packetNumber: number): boolean {
+    return this.#outageAll < OUTAGE_SHARE * (packetNumber - this.#outageFirst);
+  }
+
+  /** Its packets were declared lost together, when the first one behind it arrived. */
+  #takeOutageBack(): void {
+    if (this.#outageLost === 0) return;
+    this.#add(this.#lost, -Math.min(this.#outageLost, this.#lost[this.#bucket] as number));
+    this.#add(this.#runs, -Math.min(this.#outageRuns, this.#runs[this.#bucket] as number));
+    this.#outageLost = 0;
+    this.#outageRuns = 0;
   }
 
   /** A packet that was declared lost turned out to be only late. */

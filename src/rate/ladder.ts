@@ -34,6 +34,8 @@ export interface LadderPath {
 const UP_FACTOR = 1.2;
 /** How long there has to be too little for a step down, enough for a layer more, enough for a step up. */
 const DOWN_US: Micros = 150 * MILLISECOND;
+/** And enough to stay, while a step down waits for its key frame: what emptied a queue is over by then. */
+const STAY_US: Micros = 150 * MILLISECOND;
 const LAYER_UP_US: Micros = 500 * MILLISECOND;
 const UP_US: Micros = 2 * SECOND;
 /** A budget that falls by this share within a moment is a cut: no step up for a while after it. */
@@ -66,6 +68,7 @@ export class Ladder {
   #budgetBps: number;
   #tooLittleSinceUs: Micros = NEVER_US;
   #enoughSinceUs: Micros = NEVER_US;
+  #enoughToStaySinceUs: Micros = NEVER_US;
   #layerSinceUs: Micros = NEVER_US;
   #cutAtUs: Micros = NEVER_US;
   #peakBps = 0;
@@ -107,6 +110,7 @@ export class Ladder {
     this.#noteCut(path.budgetBps, now);
     if (path.budgetBps < this.#needBps(this.wanted, 1)) this.#considerDown(path, now);
     else this.#tooLittleSinceUs = NEVER_US;
+    this.#considerStay(path, now);
     this.#considerLayers(path.budgetBps, now);
     this.#considerUp(path, now);
   }
@@ -178,6 +182,26 @@ export class Ladder {
     this.#askedAtUs = NEVER_US;
   }
 
+  /** A step down that waits for its key frame is not taken, or not so far, when there is enough again: it costs a key frame. */
+  #considerStay(path: LadderPath, now: Micros): void {
+    let fits = this.current;
+    while (fits > this.wanted && !this.#fitsWell(fits, path)) fits--;
+    if (fits <= this.wanted) {
+      this.#enoughToStaySinceUs = NEVER_US;
+      return;
+    }
+    if (this.#enoughToStaySinceUs === NEVER_US) this.#enoughToStaySinceUs = now;
+    if (now - this.#enoughToStaySinceUs < STAY_US) return;
+    this.wanted = fits;
+    this.#enoughToStaySinceUs = NEVER_US;
+    this.#askedAtUs = NEVER_US;
+  }
+
+  #fitsWell(index: number, path: LadderPath): boolean {
+    const isQueueShort = path.isCompeting || path.queueUs < queueTargetUs(path.budgetBps);
+    return isQueueShort && path.budgetBps >= UP_FACTOR * this.#needBps(index, 1) && this.#fits(index, path);
+  }
+
   /** It has enough for the least that the rendition takes, and its key frame can leave within the latency. */
   #fits(index: number, { budgetBps, latencyUs }: LadderPath): boolean {
     const keyFrameBits = this.#keyFrameBits[index] as number;
@@ -215,8 +239,7 @@ export class Ladder {
     if (wanted !== current) return false;
     const next = this.#steps[current + 1];
     if (next === undefined || now - this.#cutAtUs < CUT_HOLD_US) return false;
-    const isQueueShort = path.isCompeting || path.queueUs < queueTargetUs(path.budgetBps);
-    return isQueueShort && path.budgetBps >= this.#upBps(current + 1) && this.#fits(current + 1, path);
+    return path.budgetBps >= this.#upBps(current + 1) && this.#fitsWell(current + 1, path);
   }
 
   /** What there has to be for a step up to a rendition, its key frame included. */

@@ -30,7 +30,7 @@ function planFor(changes: Partial<PlanInput>, windowUs = 0): FramePlan {
   const redundancy = new Redundancy(new CubicController(), rtt);
   redundancy.watch({ windowUs, lossDelayUs: (_latest, smoothedUs) => smoothedUs + windowUs });
   for (let i = 0; i < 2000; i++) {
-    if (i % 10 === 0) redundancy.model.onLost(i, i * MS);
+    if (i % 10 === 0) redundancy.model.onLost(i, i * MS, i * MS);
     else redundancy.model.onAcked(i * MS);
   }
   redundancy.onPacketSent(2000 * MS, 1200, 1200, false, 2000);

@@ -9,7 +9,7 @@ function play(model: LossModel, from: number, packets: number, isLost: (packet: 
   for (let packet = 0; packet < packets; packet++) {
     now += 2_500;
     const packetNumber = from + packet;
-    if (isLost(packet)) model.onLost(packetNumber, now);
+    if (isLost(packet)) model.onLost(packetNumber, now, now);
     else model.onAcked(now);
   }
   return now;
@@ -77,6 +77,31 @@ describe('loss model', () => {
     }
   });
 
+  test.each([
+    [200, true],
+    [2_000, false],
+  ])('counts what is lost in a row for %i ms: %s; an outage is nothing to protect from', (ms, isCounted) => {
+    const model = new LossModel();
+    const packets = ms / 2.5;
+    play(model, 0, 800, () => false);
+    const end = 2_000_000 + ms * 1_000;
+    // Some numbers were skipped; all is declared lost when the first packet behind it arrives.
+    for (let i = 0; i < packets; i++)
+      model.onLost(10_000 + i + Math.floor(i / 60), 2_000_000 + i * 2_500, end + 60_000);
+    play(model, end + 60_000, 40, () => false);
+    expect(model.lossRatio > 0.01).toBe(isCounted);
+    expect(model.lostCount).toBe(packets);
+  });
+
+  test('counts heavy loss that some packets come through', () => {
+    const model = new LossModel();
+    for (let i = 0; i < 800; i++) {
+      if (i % 3 > 0) model.onLost(i, i * 2_500, i * 2_500 + 60_000);
+      else model.onAcked(i * 2_500 + 60_000);
+    }
+    expect(model.lossRatio).toBe(0.4);
+  });
+
   test('forgets a single loss after sixteen seconds', () => {
     const model = new LossModel();
     const now = play(model, 0, 800, (packet) => packet === 400);
@@ -102,9 +127,9 @@ describe('loss model', () => {
       [joined, 14],
     ] as const) {
       for (let i = 0; i < 100; i++) model.onAcked(0);
-      for (let n = 10; n < 14; n++) model.onLost(n, 0);
+      for (let n = 10; n < 14; n++) model.onLost(n, 0, 0);
       model.onAcked(0);
-      for (let n = next; n < next + 4; n++) model.onLost(n, 30_000);
+      for (let n = next; n < next + 4; n++) model.onLost(n, 30_000, 30_000);
     }
     expect(joined.burstMean).toBeGreaterThan(apart.burstMean);
   });
@@ -113,7 +138,7 @@ describe('loss model', () => {
     const model = new LossModel();
     for (let i = 0; i < 200; i++) model.onAcked(i * 2_500, 30_000);
     for (let i = 0; i < 20; i++) model.onAcked(500_000 + i * 2_500, 30_000 + i * 5_000);
-    for (let i = 0; i < 20; i++) model.onLost(1000 + i, 560_000);
+    for (let i = 0; i < 20; i++) model.onLost(1000 + i, 500_000, 560_000);
     expect(model.isQueueing).toBe(true);
     expect(model.lossRatio).toBe(0);
     expect([model.lostCount, model.congestionCount]).toEqual([20, 20]);
@@ -123,7 +148,7 @@ describe('loss model', () => {
     const model = new LossModel();
     for (let i = 0; i < 200; i++) model.onAcked(i * 2_500, 30_000);
     for (let i = 0; i < 20; i++) model.onAcked(500_000 + i * 2_500, 120_000);
-    for (let i = 0; i < 20; i++) model.onLost(1000 + i, 560_000, false, 600);
+    for (let i = 0; i < 20; i++) model.onLost(1000 + i, 500_000, 560_000, false, 600);
     expect(model.isQueueing).toBe(true);
     expect(model.lossRatio).toBeGreaterThan(0.05);
     expect(model.congestionCount).toBe(0);
@@ -132,7 +157,7 @@ describe('loss model', () => {
   test('does not count what the controller calls congestion', () => {
     const model = new LossModel();
     for (let i = 0; i < 100; i++) model.onAcked(i * 2_500);
-    model.onLost(1000, 250_000, true);
+    model.onLost(1000, 200_000, 250_000, true);
     expect(model.lossRatio).toBe(0);
     expect(model.congestionCount).toBe(1);
   });
@@ -140,7 +165,7 @@ describe('loss model', () => {
   test('takes a spurious loss back', () => {
     const model = new LossModel();
     play(model, 0, 100, () => false);
-    model.onLost(1000, 300_000);
+    model.onLost(1000, 250_000, 300_000);
     expect(model.lossRatio).toBeGreaterThan(0);
     model.onSpuriousLoss(310_000);
     expect(model.lossRatio).toBe(0);
@@ -150,7 +175,7 @@ describe('loss model', () => {
   test('does not call one loss among the first packets a catastrophe', () => {
     const model = new LossModel();
     model.onAcked(0);
-    model.onLost(1, 1000);
+    model.onLost(1, 0, 1000);
     expect(model.lossRatio).toBeLessThanOrEqual(0.6);
   });
 

@@ -79,6 +79,21 @@ describe('a ladder', () => {
     expect(new World(THREE, 5 * MBPS).run(10, dip).switches).toEqual([]);
   });
 
+  it('takes a step down back that still waits for its key frame when there is enough again, and no other', () => {
+    const world = new World(THREE, 2 * MBPS);
+    world.hasKeyFrames = false;
+    world.run(0.3, 1 * MBPS);
+    expect(world.ladder.wanted).toBe(0);
+    world.run(0.5, 1.6 * MBPS);
+    expect(world.ladder.wanted).toBe(0);
+    world.run(0.2, 2 * MBPS);
+    expect([world.ladder.current, world.ladder.wanted]).toEqual([1, 1]);
+    const far = new World(THREE, 5 * MBPS);
+    far.hasKeyFrames = false;
+    far.run(0.3, 0.5 * MBPS).run(0.2, 2 * MBPS);
+    expect([far.ladder.current, far.ladder.wanted]).toEqual([2, 1]);
+  });
+
   it('keeps the lowest rendition whatever happens', () => {
     const world = new World(THREE, 0.5 * MBPS).run(10, 0.05 * MBPS);
     expect(world.switches).toEqual([]);

@@ -4,6 +4,7 @@
  * questions alone, so that what a connection sends never depends on which others lived before it. Source: docs/planner.md §6.
  */
 import type { Channel } from './channel.ts';
+import { keep } from './keep.ts';
 import { blockRate, type StreamInputs, searchRate } from './stream-rate.ts';
 
 /** Steps of one question: a fifth of a millisecond. */
@@ -21,8 +22,8 @@ export class Questions {
   /** Questions for the rate `key` by this path, this one included. */
   count(key: number): number {
     const count = (this.#counts.get(key) ?? 0) + 1;
-    if (count === 1 && this.#counts.size >= ASKED_MAX) dropOldest(this.#counts);
-    this.#counts.set(key, count);
+    if (count === 1) keep(this.#counts, key, count, ASKED_MAX);
+    else this.#counts.set(key, count);
     return count;
   }
 }
@@ -72,17 +73,11 @@ function advance(key: number, inputs: StreamInputs, channel: Channel, steps: num
   let search = running.get(key);
   if (search === undefined) {
     search = new Search(inputs, channel);
-    if (running.size >= RUNNING_MAX) dropOldest(running);
-    running.set(key, search);
+    keep(running, key, search, RUNNING_MAX);
   }
   const found = search.advance(steps);
   if (found === undefined) return undefined;
   running.delete(key);
-  if (results.size >= RESULTS_MAX) dropOldest(results);
-  results.set(key, found);
+  keep(results, key, found, RESULTS_MAX);
   return found;
-}
-
-function dropOldest(map: Map<number, unknown>): void {
-  map.delete(map.keys().next().value as number);
 }

@@ -5,6 +5,7 @@
  */
 import { Channel } from './channel.ts';
 import { FlightTable } from './flights.ts';
+import { keep } from './keep.ts';
 import { type Questions, rateAsked } from './rate-searches.ts';
 import { ROUNDS_MAX, SPAN_MAX } from './rounds.ts';
 
@@ -94,18 +95,6 @@ export function tablesFor(lossRatio: number, burstMean: number): ChannelTables {
   // Who still plans with a channel that is forgotten here has it grow again, as far as it needs.
   keep(grown, key, tables.channel, GROWN_MAX)?.forget();
   return tables;
-}
-
-/** Enters a value as the newest. Returns the oldest one if it had to go. */
-function keep<Value>(map: Map<number, Value>, key: number, value: Value, max: number): Value | undefined {
-  let gone: Value | undefined;
-  if (map.size >= max) {
-    const oldest = map.keys().next().value as number;
-    gone = map.get(oldest);
-    map.delete(oldest);
-  }
-  map.set(key, value);
-  return gone;
 }
 
 function levelOfPrice(price: number): number {

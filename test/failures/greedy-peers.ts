@@ -2,26 +2,16 @@
  * Peers with the right keys that want too much: streams without end, media frames that never finish, repair for huge
  * blocks, acknowledgements of what was never sent. The figure is what this end holds for them.
  */
-import process from 'node:process';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { Writer } from '../../src/base/bytes.ts';
 import { WireError } from '../../src/base/errors.ts';
 import { symmetric } from '../../src/sim/network.ts';
 import { CONNECTION_WINDOW_MAX } from '../../src/stream/flow.ts';
 import { FrameType } from '../../src/wire/frame-types.ts';
+import { bytesInUse } from '../helpers/memory.ts';
 import type { FailureCase } from './case.ts';
 import { World } from './world.ts';
 
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
 const NETWORK = symmetric({ delayMs: 5, rateBps: 200e6 });
-
-function heapBytes(): number {
-  collect();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
-}
 
 /** What the client writes instead of its stream control frames: one hostile frame in each packet. */
 type Greed = (writer: Writer, index: number) => void;
@@ -42,7 +32,7 @@ function greedy(seed: number, packets: number, greed: Greed): { heldMb: number; 
     greed(writer, index++);
     return true;
   };
-  const before = heapBytes();
+  const before = bytesInUse();
   for (let i = 0; i < packets && server.connection.isOpen; i++) {
     isDue = true;
     client.host.call(() => {});
@@ -51,7 +41,7 @@ function greedy(seed: number, packets: number, greed: Greed): { heldMb: number; 
   world.run(200);
   const last = server.events.at(-1);
   const errorCode = last?.type === 'closed' ? last.closing.errorCode : 0;
-  return { heldMb: (heapBytes() - before) / 1e6, errorCode };
+  return { heldMb: (bytesInUse() - before) / 1e6, errorCode };
 }
 
 interface Peer {

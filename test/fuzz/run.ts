@@ -7,8 +7,7 @@
  */
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { bytesInUse } from '../helpers/memory.ts';
 import { FuzzedCall } from './call.ts';
 import { fuzzCalls, fuzzParsers, fuzzTls } from './session.ts';
 
@@ -40,14 +39,6 @@ if (
   process.exit(2);
 }
 
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
-function heap(): number {
-  collect();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
-}
-
 const untilMs = performance.now() + minutes * 60_000;
 let rounds = 0;
 for (; rounds < roundsAsked || performance.now() < untilMs; rounds++) {
@@ -69,7 +60,7 @@ function attackUntil(part: number): number {
   call.attack(until - done, PER_MS);
   done = until;
   process.stderr.write(`\r${(100 * part).toFixed(0).padStart(3)} %`);
-  return heap();
+  return bytesInUse();
 }
 
 // Half-open connections come and go, and buffers are freed late: the lowest of a few readings is what is held.

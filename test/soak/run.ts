@@ -7,9 +7,8 @@
 import { writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { Spin } from '../failures/spin.ts';
+import { bytesInUse } from '../helpers/memory.ts';
 
 const STEPS = 24;
 /** In bytes. The simulator remembers every address that there was, some hundred bytes each. */
@@ -28,16 +27,6 @@ if (!(hours > 0) || !Number.isSafeInteger(seed)) {
   console.error('--hours is a positive number, --seed an integer');
   process.exit(2);
 }
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
-
-function heapBytes(): number {
-  // Twice: buffers outside the heap are let go only after the objects that own them.
-  collect();
-  collect();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
-}
 
 const startedAt = process.cpuUsage();
 const spin = new Spin(seed);
@@ -45,7 +34,7 @@ const heaps: number[] = [];
 for (let step = 1; step <= STEPS; step++) {
   spin.run((hours * 3_600_000) / STEPS);
   spin.rest();
-  heaps.push(heapBytes());
+  heaps.push(bytesInUse());
   process.stderr.write(
     `\r${((100 * step) / STEPS).toFixed(0)} %  ${((heaps.at(-1) as number) / 1e6).toFixed(1)} MB `,
   );

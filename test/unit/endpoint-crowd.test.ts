@@ -1,5 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { MILLISECOND } from '../../src/base/protocol.ts';
 import type { Connection } from '../../src/connection/connection.ts';
@@ -8,14 +6,7 @@ import { REPLIES_MAX, UNPROVEN_MAX } from '../../src/endpoint.ts';
 import { RESET_BYTES_MAX } from '../../src/path/stateless-reset.ts';
 import { writeRetry } from '../../src/wire/retry.ts';
 import { Bench } from '../helpers/endpoints.ts';
-
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
-
-function memoryBytes(): number {
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
-}
+import { bytesInUse } from '../helpers/memory.ts';
 
 /** So many callers who say their first word and nothing more. */
 function crowd(bench: Bench, count: number): void {
@@ -130,8 +121,7 @@ describe('10,000 first packets a minute from as many addresses', () => {
       bench.caller.remove(dialed);
       return packet;
     });
-    collect();
-    const before = memoryBytes();
+    const before = bytesInUse();
     let most = 0;
     for (let i = 0; i < 10_000; i++) {
       const packet = (packets[i % packets.length] as Uint8Array).slice();
@@ -147,9 +137,8 @@ describe('10,000 first packets a minute from as many addresses', () => {
       bench.now += 100;
       most = Math.max(most, bench.server.count);
     }
-    collect();
     expect(most).toBe(1 + UNPROVEN_MAX);
-    expect(memoryBytes() - before).toBeLessThan(16 * 1_048_576);
+    expect(bytesInUse() - before).toBeLessThan(16 * 1_048_576);
     expect(bench.server.counters.retriesSent).toBe(10_000 - UNPROVEN_MAX);
     call.datagrams.send(Uint8Array.of(1), 1e6, bench.now);
     bench.run(50);

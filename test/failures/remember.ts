@@ -1,7 +1,7 @@
 /** Two figures of one run are two cases: what a run gave is kept for the other one. */
 
-/** Runs kept of each kind: the tests run all seeds of one case before the first of the next. */
-const KEPT_MAX = 32;
+/** Results kept of each kind, all small: a soak runs a thousand seeds of one case before it may be the turn of the next. */
+const KEPT_MAX = 1_024;
 
 /** `run`, whose last few results are not computed again. It must depend on its seed alone. */
 export function remembered<T>(run: (seed: number) => T): (seed: number) => T {

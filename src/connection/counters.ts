@@ -3,6 +3,9 @@
  * connection. Out: COUNTERS frames, an event when the peer's have come. Source: DESIGN D15; docs/wire-format.md §3.7.
  */
 import type { Reader, Writer } from '../base/bytes.ts';
+import type { LossRecovery } from '../recovery/loss-recovery.ts';
+import type { StreamSet } from '../stream/set.ts';
+import type { TrackSet } from '../track/set.ts';
 import {
   COUNTERS_FRAME_BYTES_MAX,
   type EndCounters,
@@ -12,7 +15,7 @@ import {
 } from '../wire/counters.ts';
 import { type PacketRecord, TokenKind, type TokenOwner } from '../wire/frame-source.ts';
 import { FrameType } from '../wire/frame-types.ts';
-import type { ConnectionState } from './state.ts';
+import type { TransportCounters } from './stats.ts';
 
 /** Asks, answers, remembers. */
 export class CountersExchange implements TokenOwner {
@@ -74,9 +77,16 @@ export class CountersExchange implements TokenOwner {
   }
 }
 
+/** The parts of a connection that count. */
+export interface CountingParts {
+  readonly counters: TransportCounters;
+  readonly recovery: LossRecovery;
+  readonly tracks: TrackSet;
+  readonly streams: StreamSet;
+}
+
 /** Reads every counter of this end. Cost: proportional to the number of tracks. */
-export function collectCounters(state: Readonly<ConnectionState>): EndCounters {
-  const { counters, recovery, tracks, streams } = state;
+export function collectCounters({ counters, recovery, tracks, streams }: CountingParts): EndCounters {
   const { rejected } = counters;
   const received = tracks.receiveTotals();
   const { onTime, fec, resent, late, lost } = received.frames;

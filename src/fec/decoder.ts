@@ -6,7 +6,7 @@
  */
 import { BLOCK_SYMBOLS_MAX, type ErasureCodec, SYMBOL_BYTES_MAX } from './codec.ts';
 import { JointSystems } from './joint-systems.ts';
-import { type LiveBlock, remove } from './live-block.ts';
+import { type LiveBlock, remove } from './repair-system.ts';
 import { solveSystem } from './solve-system.ts';
 import { SymbolWindow } from './symbol-window.ts';
 

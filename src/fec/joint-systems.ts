@@ -5,8 +5,7 @@
  */
 import { UNKNOWNS_MAX } from './codec.ts';
 import { rowCoefficients } from './coefficients.ts';
-import { type LiveBlock, remove } from './live-block.ts';
-import { RepairSystem } from './repair-system.ts';
+import { type LiveBlock, RepairSystem, remove } from './repair-system.ts';
 import type { SymbolWindow } from './symbol-window.ts';
 
 export class JointSystems {

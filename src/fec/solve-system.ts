@@ -3,8 +3,7 @@
  * symbols. Out: those symbols. This is the only place where rebuilding costs O(payload bytes).
  */
 import type { ErasureCodec, RepairEquations } from './codec.ts';
-import type { LiveBlock } from './live-block.ts';
-import type { RepairSystem } from './repair-system.ts';
+import type { LiveBlock, RepairSystem } from './repair-system.ts';
 import type { SymbolWindow } from './symbol-window.ts';
 
 /**

@@ -2,7 +2,7 @@
  * The source symbols of a track that a block may still refer to, by symbol id: a ring that grows up to a limit, and
  * per missing symbol the blocks with repair symbols that touch it. O(1) per symbol.
  */
-import type { LiveBlock } from './live-block.ts';
+import type { LiveBlock } from './repair-system.ts';
 
 const CAPACITY_FIRST = 64;
 

@@ -6,7 +6,6 @@ import { channel } from 'node:diagnostics_channel';
 import type { TransportError } from '../base/errors.ts';
 import type { Connection as Core } from '../connection/connection.ts';
 import type { ConnectionEvent } from '../connection/events.ts';
-import type { Connection } from './connection.ts';
 import { nowUs } from './driver.ts';
 import { type Qlog, TracedController } from './qlog.ts';
 
@@ -18,11 +17,12 @@ const settled = channel('millrace:frame:settled');
 
 /** Watches one connection. */
 export class Observer {
-  readonly #connection: Connection;
+  readonly #connection: object;
   readonly #qlog: Qlog | undefined;
   #isOver = false;
 
-  constructor(connection: Connection, core: Core) {
+  /** @param connection What subscribers are told that it is about. */
+  constructor(connection: object, core: Core) {
     this.#connection = connection;
     const { controller, options } = core.state;
     const folder = process.env.QLOGDIR;

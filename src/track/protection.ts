@@ -10,10 +10,18 @@ import { Deque } from './deque.ts';
 import { COVER_SYMBOLS_MAX, TARGET_RATIO } from './limits.ts';
 import { checkRedundancy, emptyPlan } from './redundancy.ts';
 import type { RepairQueue } from './repair-queue.ts';
-import type { TrackSenderOptions } from './send-options.ts';
 import type { SentFrame } from './sent-frame.ts';
 import type { SymbolWindow } from './symbol-window.ts';
-import type { FramePlan, PathView, PlanInput, RedundancyMode, RedundancyPolicy } from './types.ts';
+import type {
+  Delivery,
+  FramePlan,
+  Order,
+  PathView,
+  PlanInput,
+  RedundancyMode,
+  RedundancyPolicy,
+  TrackKind,
+} from './types.ts';
 
 /** Weight of the newest value in the usual one. */
 const USUAL_GAIN = 1 / 8;
@@ -28,6 +36,22 @@ const RATIO_DECAY = 0.97;
 const RISE_INTERVAL_US: Micros = 10 * MILLISECOND;
 /** Packets that leave at once after a pause (recovery/pacer.ts). */
 const BURST_PACKETS = 10;
+
+/** How a track is to be protected. */
+export interface ProtectionOptions {
+  readonly kind: TrackKind;
+  /** Recovery budget on top of the one-way delay, 1 ms..60 s. */
+  readonly latencyUs: Micros;
+  /** As announced; default 'asap' in the order of sending. */
+  readonly delivery?: Delivery | undefined;
+  readonly order?: Order | undefined;
+  readonly path: PathView;
+  readonly policy: RedundancyPolicy;
+  /** Default 'auto'. */
+  readonly redundancy?: RedundancyMode | undefined;
+  /** Media frames that may miss their deadline, 0..1; default 0.001. */
+  readonly target?: number | undefined;
+}
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
@@ -62,7 +86,7 @@ export class Protection {
   };
   #lastSendUs = -1;
 
-  constructor(options: TrackSenderOptions, queue: RepairQueue, window: SymbolWindow) {
+  constructor(options: ProtectionOptions, queue: RepairQueue, window: SymbolWindow) {
     const { kind, latencyUs, redundancy = 'auto', target = TARGET_RATIO, policy, path } = options;
     const { delivery = 'asap', order = 'send' } = options;
     checkRedundancy(redundancy, target);

@@ -1,18 +1,10 @@
 /** What a sending track is made with, and what it tells its owner. */
 import type { Micros } from '../base/protocol.ts';
 import type { Activate } from '../wire/frame-source.ts';
+import type { ProtectionOptions } from './protection.ts';
 import type { TrackSender } from './send.ts';
 import type { FrameLayout } from './sent-frame.ts';
-import type {
-  Delivery,
-  Order,
-  Outcome,
-  PathView,
-  RedundancyMode,
-  RedundancyPolicy,
-  RepairMaker,
-  TrackKind,
-} from './types.ts';
+import type { Outcome, RepairMaker } from './types.ts';
 
 /** What a sender tells its owner. Called synchronously; may call back into the sender. */
 export interface SenderEvents {
@@ -28,25 +20,13 @@ export interface SenderEvents {
   onTouched(sender: TrackSender): void;
 }
 
-export interface TrackSenderOptions {
+export interface TrackSenderOptions extends ProtectionOptions {
   readonly id: number;
-  readonly kind: TrackKind;
-  /** Recovery budget on top of the one-way delay, 1 ms..60 s. */
-  readonly latencyUs: Micros;
   readonly sendOrder: number;
   /** 1..255. */
   readonly weight: number;
-  /** As announced; default 'asap' in the order of sending. */
-  readonly delivery?: Delivery | undefined;
-  readonly order?: Order | undefined;
   readonly activate: Activate;
-  readonly path: PathView;
   readonly repair: RepairMaker;
-  readonly policy: RedundancyPolicy;
-  /** Default 'auto'. */
-  readonly redundancy?: RedundancyMode | undefined;
-  /** Media frames that may miss their deadline, 0..1; default 0.001. */
-  readonly target?: number | undefined;
   readonly events: SenderEvents;
   /** Scratch; one may serve all tracks. */
   readonly layout?: FrameLayout;

@@ -8,8 +8,6 @@ const collect = runInNewContext('gc') as () => void;
 
 /** Less than this between two collections is nothing found. */
 const NOISE_BYTES = 65_536;
-/** So many collections that find nothing, one after another. */
-const QUIET_COLLECTIONS = 2;
 
 /**
  * The bytes in use, buffers outside the heap included, once nothing more can be freed. What one collection finds dead is
@@ -18,10 +16,10 @@ const QUIET_COLLECTIONS = 2;
  */
 export function bytesInUse(): number {
   let least = Number.POSITIVE_INFINITY;
-  for (let quiet = 0; quiet < QUIET_COLLECTIONS; ) {
+  for (let isSettled = false; !isSettled; ) {
     collect();
     const { heapUsed, external } = process.memoryUsage();
-    quiet = heapUsed + external < least - NOISE_BYTES ? 0 : quiet + 1;
+    isSettled = heapUsed + external >= least - NOISE_BYTES;
     least = Math.min(least, heapUsed + external);
   }
   return least;

@@ -122,7 +122,7 @@ export class Lifecycle {
   onShortOpened(now: Micros): void {
     const state = this.#state;
     if (state.handshake === undefined) return;
-    state.paths.onProof();
+    state.paths.onProof(now);
     state.ids.start(state.options.localId, state.paths.active.remoteId);
     state.path.reservedBytes = 0;
     state.handshake.recovery.discard();

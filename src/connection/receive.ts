@@ -117,6 +117,7 @@ export class Receiver {
     }
     if (received.has(packetNumber) || (this.#refused.length > 0 && this.#refused.includes(packetNumber))) {
       counters.rejected.duplicate++;
+      this.#state.paths.onDuplicate(packetNumber, now);
       return 0;
     }
     counters.packetsReceived++;
@@ -136,7 +137,7 @@ export class Receiver {
     if (this.#state.hasFrameEnded) received.onFrameEnd(now);
     this.#state.hasFrameEnded = false;
     // After its frames: what they acknowledge did arrive, whatever path comes next.
-    this.#state.paths.onPacket(isNewest, this.#isProbing, now);
+    this.#state.paths.onPacket(packetNumber, isNewest, this.#isProbing, now);
     if (isEliciting === 1) this.#state.silence.onArrival(now);
     return 0;
   }

@@ -15,6 +15,8 @@ export const PATHS_MAX = 4;
 /** The path before is kept so many probe timeouts: for late packets, and to fall back on (RFC 9000 §9.3.2). */
 const KEEP_TIMEOUTS = 3;
 const KEEP_MIN_US: Micros = SECOND;
+/** Somebody who copies packets is expected to go on for so long: nobody is followed who has not answered a challenge. */
+const DOUBT_US: Micros = 3 * SECOND;
 
 /** Whoever owns the sockets. The core never sees an address. */
 export interface PathKeeper {
@@ -74,6 +76,11 @@ export class PathSet {
   #known: Path;
   /** A move within this time after another does not send everything again. */
   #movedAtUs: Micros = Number.NEGATIVE_INFINITY;
+  /** The address has changed during the handshake. */
+  #isAmbiguous = false;
+  /** The packet that came from elsewhere last, and was the newest: is it a copy? */
+  #elsewhereNumber = -1;
+  #doubtUntilUs: Micros = Number.NEGATIVE_INFINITY;
   /** A caller asked for a socket and has none yet. */
   #isOpening = false;
 
@@ -100,9 +107,14 @@ export class PathSet {
     known.isStarved = false;
   }
 
-  /** The datagram at hand proves the peer's address: it could only be made with what was sent there. */
-  onProof(): void {
-    if (this.#arrival === this.active) this.active.isValidated = true;
+  /**
+   * The datagram at hand proves the peer's address: it could only be made with what was sent there. If the peer has been
+   * answered in two places, nobody knows in which it read the answer: it is asked.
+   */
+  onProof(now: Micros): void {
+    if (this.#arrival !== this.active) return;
+    if (this.#isAmbiguous) this.active.validate(this.#options.probeTimeoutUs(), now);
+    else this.active.isValidated = true;
   }
 
   /**
@@ -112,6 +124,7 @@ export class PathSet {
   onInitial(now: Micros): void {
     const before = this.active;
     if (!this.#options.isServer || before.isValidated || this.#arrival === before) return;
+    this.#isAmbiguous = true;
     this.active = this.#arrival ?? this.#add(now);
     this.active.expiresAtUs = NEVER;
     this.#known = this.active;
@@ -121,12 +134,27 @@ export class PathSet {
   /**
    * An authentic 1-RTT packet of the datagram at hand has been read.
    *
+   * @param packetNumber Its number.
    * @param isNewest No higher packet number has come before.
    * @param isProbing It carries nothing but path frames, connection IDs and padding (RFC 9000 §9.1).
    */
-  onPacket(isNewest: boolean, isProbing: boolean, now: Micros): void {
+  onPacket(packetNumber: number, isNewest: boolean, isProbing: boolean, now: Micros): void {
     if (this.#arrival === this.active || !this.#options.isServer || !isNewest || isProbing) return;
-    this.#moveTo(this.#arrival ?? this.#add(now), Number.NaN, now);
+    const path = this.#arrival ?? this.#add(now);
+    this.#elsewhereNumber = packetNumber;
+    if (path.isValidated || now >= this.#doubtUntilUs) this.#moveTo(path, Number.NaN, now);
+    else if (!path.isValidating) path.validate(this.#options.probeTimeoutUs(), now);
+  }
+
+  /**
+   * The authentic 1-RTT packet of the datagram at hand has come before. If it was followed, and now comes from where the
+   * peer is proven to be, what came first was a copy that somebody was faster with (RFC 9000 §9.3.3): back at once.
+   */
+  onDuplicate(packetNumber: number, now: Micros): void {
+    const known = this.#known;
+    if (packetNumber !== this.#elsewhereNumber || this.#arrival !== known || !known.isValidated) return;
+    this.#doubtUntilUs = now + DOUBT_US;
+    if (this.active !== known) this.#moveTo(known, Number.NaN, now);
   }
 
   #add(now: Micros): Path {

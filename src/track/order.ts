@@ -44,6 +44,8 @@ export class DeliveryOrder {
   /** Usual distance of media frames as they were sent. */
   #intervalUs: Micros = 0;
   #latencyUs: Micros = -1;
+  /** When the newest repair symbol came that may make up for what is waited for. */
+  #repairAtUs: Micros = -NEVER;
   #isTimed = false;
   #isUnordered = false;
   #finalSymbol = -1;
@@ -225,16 +227,19 @@ export class DeliveryOrder {
     // Waiting costs nothing while nothing complete is held up; a late frame is better than none.
     const deadlineUs = this.#deadlineUs(head);
     if (this.#waiting === 0) return deadlineUs - this.#aheadUs(head) + LATE_HOLD_US;
-    const arrivingUs = head.lastAtUs + ARRIVING_GAP_US;
-    if (!this.#isTimed && head.first === this.cursor && arrivingUs > deadlineUs)
-      return Math.min(arrivingUs, deadlineUs + ARRIVING_MAX_US);
-    return deadlineUs - this.#aheadUs(head);
+    const dueUs = deadlineUs - this.#aheadUs(head);
+    if (this.#isTimed) return dueUs;
+    // Of a media frame before it that is missing altogether only repair symbols can have come.
+    const lastAtUs =
+      head.first === this.cursor ? Math.max(head.lastAtUs, this.#repairAtUs) : this.#repairAtUs;
+    const arrivingUs = lastAtUs + ARRIVING_GAP_US;
+    return arrivingUs > dueUs ? Math.min(arrivingUs, dueUs + ARRIVING_MAX_US) : dueUs;
   }
 
-  /** Repair symbols have come: they may make up for what the first frame lacks. */
-  onRepair(now: Micros): void {
+  /** A repair symbol over a block from symbol `first` on has come: it may make up for what is waited for. */
+  onRepair(first: number, now: Micros): void {
     const head = this.#frames.at(this.#next);
-    if (head !== undefined) head.lastAtUs = now;
+    if (head !== undefined && first < (head.isComplete ? head.first : head.end)) this.#repairAtUs = now;
   }
 
   /** How long before `head` the frame before it was sent, if that is missing altogether: at least its usual distance. */

@@ -158,7 +158,7 @@ export class TrackReceiver implements Timed {
       }
     }
     this.#decoder.takeRebuilt(this.#takeRebuilt);
-    this.#order.onRepair(now);
+    this.#order.onRepair(first, now);
     this.#order.advance(now);
     this.#afterChange(before);
     if (!wasWanted && this.#acks.isWanted) this.#events.onAckWanted(this);

@@ -156,34 +156,6 @@ describe('asap in send order', () => {
     expect(probe.frames[0]?.skipped).toBe(1);
   });
 
-  test('gives no frame up between two of its symbols that come one after the other, for 10 ms at the most', () => {
-    // All of it is resent: the first symbol comes 2 ms before the deadline, each other 1 ms later.
-    const handedOut = (count: number): number[] => {
-      const probe = new ReceiverProbe({});
-      const symbols = symbolsOf(1, count, 10 * MS);
-      probe.symbol(0, one(0, 0), OWD);
-      probe.symbol(1 + count, one(2, 20 * MS), OWD + 20 * MS);
-      symbols.forEach((symbol, i) => {
-        const now = OWD + (128 + i) * MS;
-        probe.run(now);
-        probe.symbol(1 + i, symbol, now, true);
-      });
-      return probe.ids;
-    };
-    expect(handedOut(2)).toEqual([0, 1, 2]);
-    expect(handedOut(11)).toEqual([0, 1, 2]);
-    expect(handedOut(16)).toEqual([0, 2]);
-  });
-
-  test('gives a frame up at its deadline when its symbols have stopped to come', () => {
-    const probe = new ReceiverProbe({});
-    probe.symbol(0, symbolsOf(0, 3, 0)[0] as Uint8Array, OWD);
-    probe.symbol(3, one(1, 10 * MS), OWD + 10 * MS);
-    probe.symbol(1, symbolsOf(0, 3, 0)[1] as Uint8Array, OWD + 117 * MS, true);
-    probe.run(OWD + 120 * MS);
-    expect(probe.ids).toEqual([1]);
-  });
-
   test('does not wait for frames that the sender never began: their ids use no symbols', () => {
     const probe = new ReceiverProbe({});
     probe.symbol(0, one(0, 0), OWD);

@@ -46,6 +46,10 @@ export class PathView implements TrackPathView {
     return this.#recovery.statistics.lossRatio;
   }
 
+  get heardAtUs(): Micros {
+    return this.#recovery.lastProgressUs;
+  }
+
   get packetUs(): Micros {
     return (this.datagramBytes * 8e6) / this.#pace.pacingRateBps;
   }

@@ -11,6 +11,7 @@ import { COVER_SYMBOLS_MAX, TARGET_RATIO } from './limits.ts';
 import { checkRedundancy, emptyPlan } from './redundancy.ts';
 import type { RepairQueue } from './repair-queue.ts';
 import type { SentFrame } from './sent-frame.ts';
+import { SilenceWatch } from './silence.ts';
 import type { SymbolWindow } from './symbol-window.ts';
 import type {
   Delivery,
@@ -84,6 +85,7 @@ export class Protection {
     unknown: 0,
     rowsUnknown: 0,
   };
+  readonly #silence: SilenceWatch;
   #lastSendUs = -1;
 
   constructor(options: ProtectionOptions, queue: RepairQueue, window: SymbolWindow) {
@@ -94,6 +96,7 @@ export class Protection {
     this.#queue = queue;
     this.#window = window;
     this.#path = path;
+    this.#silence = new SilenceWatch(window, path);
     this.#input = {
       symbols: 1,
       meanSymbols: 0,
@@ -163,7 +166,10 @@ export class Protection {
     frame.callAtUs = Math.max(now, frame.deadlineUs - plan.leadUs);
     // Whatever becomes due while this frame is on its way would queue behind it: it goes first.
     this.#runCalls(now + frame.count * plan.packetUs, now);
-    if (plan.rounds > 0 && plan.price > 0) this.#calls.push(frame);
+    if (plan.rounds > 0 && plan.price > 0) {
+      this.#calls.push(frame);
+      if (this.#path.lossRatio > 0) this.#silence.watch(frame, plan, now);
+    }
     if (plan.streamRatio > 0 || this.#streamed.length > 0) this.#runSlot(frame, now);
     else this.#ratio = 0;
   }
@@ -185,15 +191,17 @@ export class Protection {
 
   nextDeadline(): Micros {
     if (this.#losses.length > 0) return 0;
+    const otherUs = Math.min(this.#slotDueUs, this.#silence.nextDeadline());
     for (let head = this.#calls.at(0); head !== undefined; head = this.#calls.at(0)) {
-      if (!head.isComplete && !head.isSettled) return Math.min(head.callAtUs, this.#slotDueUs);
+      if (!head.isComplete && !head.isSettled) return Math.min(head.callAtUs, otherUs);
       this.#calls.shift();
     }
-    return this.#slotDueUs;
+    return otherUs;
   }
 
   /** Makes the decisions that are due. Afterwards the queue may have repair. */
   decide(now: Micros): void {
+    this.#silence.check(now);
     if (this.#losses.length > 0) this.#readLosses(now);
     this.#runCalls(now, now);
     if (now >= this.#slotDueUs) this.#runSlot(undefined, now);

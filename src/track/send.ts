@@ -256,7 +256,7 @@ export class TrackSender implements Sender, Timed {
   handleTimeout(now: Micros): void {
     this.#expire(now);
     this.#protection.decide(now);
-    if (this.#window.releaseHeld(now) || this.#repair.hasRepair(now)) this.#activate(this);
+    if (this.#window.nextResend(now) >= 0 || this.#repair.hasRepair(now)) this.#activate(this);
   }
 
   /** O(1). */

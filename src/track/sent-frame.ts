@@ -30,7 +30,7 @@ export function checkMediaFrame(length: number, options: MediaFrameOptions): voi
 }
 
 /** From when a symbol leaves until its acknowledgement should be here. */
-function fateUs(path: PathView): Micros {
+export function fateUs(path: PathView): Micros {
   return path.smoothedRttUs + 2 * path.rttVarianceUs + FEEDBACK_INTERVAL_US;
 }
 
@@ -76,6 +76,9 @@ export class SentFrame {
   price = 0;
   /** When the last repair for it must leave. */
   callAtUs: Micros = 0;
+  /** When silence about it is looked at, and its symbols that were (silence.ts). */
+  silentAtUs: Micros = 0;
+  silentSymbols = 0;
   /** Repair symbols that each slot owes it, and the last slot whose repair it can use (protection.ts). */
   streamShare = 0;
   lastSlot = 0;

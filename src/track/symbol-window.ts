@@ -262,14 +262,32 @@ export class SymbolWindow {
         if (this.#states[slot] !== SymbolState.IN_FLIGHT || this.#transmissions[slot] !== 1) continue;
         // What has just left, its acknowledgement cannot be here yet: nor can that of what left after it.
         if (now - (this.#sentAt[slot] as number) < minAgeUs) return false;
-        this.#leaveFlight(slot, frame);
-        this.#states[slot] = SymbolState.LOST;
-        this.#halves[slot] = 0;
-        this.#lost.push(id);
+        this.#takeAsLost(slot, frame, id);
         return true;
       }
     }
     return false;
+  }
+
+  /** When a symbol left last. */
+  sentAtUs(id: number): Micros {
+    return this.#sentAt[id & this.#mask] as number;
+  }
+
+  /** Queues a resend of a symbol that is in flight since its first transmission, as if it were lost. */
+  loseSilent(id: number): void {
+    const slot = id & this.#mask;
+    const frame = this.owner(id);
+    if (frame === undefined || this.#transmissions[slot] !== 1) return;
+    if (this.#states[slot] === SymbolState.IN_FLIGHT) this.#takeAsLost(slot, frame, id);
+  }
+
+  /** Without an answer that says so. */
+  #takeAsLost(slot: number, frame: SentFrame, id: number): void {
+    this.#leaveFlight(slot, frame);
+    this.#states[slot] = SymbolState.LOST;
+    this.#halves[slot] = 0;
+    this.#lost.push(id);
   }
 
   #grow(): void {

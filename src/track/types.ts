@@ -48,6 +48,8 @@ export interface PathView {
   /** Half of the smoothed RTT. */
   readonly oneWayDelayUs: Micros;
   readonly lossRatio: number;
+  /** When something new was acknowledged last. */
+  readonly heardAtUs: Micros;
   /** Time a full packet takes at the pace of now. */
   readonly packetUs: Micros;
   /** Room for frames in a packet that carries nothing else. A symbol for which this is too small goes in two parts. */

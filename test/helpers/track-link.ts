@@ -71,6 +71,7 @@ export class TrackEnd {
     oneWayDelayUs: 20 * MILLISECOND,
     packetUs: MILLISECOND,
     lossRatio: 0,
+    heardAtUs: 0,
     maxPayloadBytes: PAYLOAD_BYTES,
   };
   readonly announced: Announcement[] = [];

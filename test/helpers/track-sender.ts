@@ -34,6 +34,7 @@ export class SenderProbe {
     rttVarianceUs: 0,
     oneWayDelayUs: 20 * MS,
     lossRatio: 0,
+    heardAtUs: 0,
     packetUs: MS,
     maxPayloadBytes: ROOM,
   };

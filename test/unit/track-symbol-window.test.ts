@@ -10,6 +10,7 @@ const PATH: PathView = {
   rttVarianceUs: 0,
   oneWayDelayUs: 30 * MS,
   lossRatio: 0.02,
+  heardAtUs: 0,
   packetUs: MS,
   maxPayloadBytes: 1171,
 };

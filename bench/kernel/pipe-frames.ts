@@ -25,6 +25,7 @@ export class FrameRun {
   /** What the transport asks the encoder of each source for; nothing while it asks for nothing. */
   readonly asked: (Asked | undefined)[] = [];
   readonly #framing: 'u32' | 'record';
+  #startUs = 0;
 
   constructor(sources: readonly Source[], framing: 'u32' | 'record') {
     this.sources = sources;
@@ -35,6 +36,7 @@ export class FrameRun {
   /** Writes every frame of `durationUs` at its time, from now on. Resolves with the instant at which it began. */
   async feed(input: Writable, durationUs: number): Promise<void> {
     const startUs = monotonicUs();
+    this.#startUs = startUs;
     const next = this.sources.map(() => 0);
     for (;;) {
       let chosen = -1;
@@ -62,7 +64,9 @@ export class FrameRun {
     this.logs[sourceIndex]?.offer(sizeBytes, isKeyFrame, now);
     const write = this.#framing === 'record' ? writeRecord : writeU32;
     const data = makeFrame(sourceIndex, index, sizeBytes);
-    const unit = { data, timestampUs: now, keyFrame: isKeyFrame, discardable: false, track: sourceIndex };
+    // Media time begins with the run: by this process's clock a cell measured late would have longer headers.
+    const timestampUs = now - this.#startUs;
+    const unit = { data, timestampUs, keyFrame: isKeyFrame, discardable: false, track: sourceIndex };
     input.write(Buffer.concat(write({ ...unit, sequence: index })));
   }
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ADAPTERS, adapterOf } from '../../bench/kernel/adapters/all.ts';
 import { Assembler, fragmentsOf } from '../../bench/kernel/ends/fragments.ts';
 import { makeFrame, readFrame } from '../../bench/kernel/frame-bytes.ts';
@@ -16,6 +16,7 @@ import { estimateMs } from '../../bench/kernel/schedule.ts';
 import { type Finished, Store } from '../../bench/kernel/store.ts';
 import { comparisons, limitMs, verdictsOf, wireRatio } from '../../bench/kernel/verdict.ts';
 import { renderPage } from '../../bench/report/page.ts';
+import { RecordParser } from '../../src/cli/framing-record.ts';
 import { summarize } from '../../src/lab/measure.ts';
 import { createSources } from '../../src/lab/workload.ts';
 
@@ -83,6 +84,22 @@ describe('frames through pipes', () => {
       expect([run.damaged, run.logs[0]?.damaged]).toEqual([0, 0]);
     });
   }
+
+  it('say the same media times in the first cell of a long measurement and in the last', async () => {
+    const timesAfter = async (clockMs: number): Promise<number[]> => {
+      let nowMs = clockMs;
+      const clock = vi.spyOn(performance, 'now').mockImplementation(() => (nowMs += 0.5));
+      const pipe = new PassThrough();
+      await new FrameRun(VIDEO, 'record').feed(pipe, 50_000);
+      clock.mockRestore();
+      const times: number[] = [];
+      new RecordParser().push(pipe.read() as Buffer, ({ timestampUs = Number.NaN }) =>
+        times.push(timestampUs),
+      );
+      return times;
+    };
+    expect(await timesAfter(3_600_000)).toEqual(await timesAfter(1_000));
+  });
 
   it('that come damaged, twice or unsent are counted', async () => {
     const run = new FrameRun(VIDEO, 'u32');

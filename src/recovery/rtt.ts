@@ -10,6 +10,14 @@ import { MILLISECOND, SECOND } from '../base/protocol.ts';
  * timeout is 66.7 + 4 * 33.3 = 200 ms (DESIGN D5): a lost first flight of a live call must not cost a second.
  */
 const INITIAL_RTT_US = 66_667;
+/**
+ * The variance remembers four samples (RFC 9002 §5.3), so by chance it is half of what answers usually stray: with 3 ms of
+ * jitter each way one answer in fifty to a lone packet comes after a probe that waits for four times the variance. The
+ * deviation of so many samples does not swing; six times that is near five standard deviations, one answer in ten thousand.
+ */
+const DEVIATION_SAMPLES = 64;
+const DEVIATIONS = 6;
+const STRAY_MAX = 4;
 /** A sample above this is a stopped clock or a suspended host: clamped, so that timers stay usable. */
 const RTT_MAX_US: Micros = 10 * SECOND;
 
@@ -26,6 +34,8 @@ export class RttEstimator {
   /** How much the one-way delay to the peer differs from packet to packet, smoothed over 16, us. */
   jitterUs: Micros = 0;
   #transitUs: Micros = Number.NaN;
+  /** Mean deviation of the last 64 samples or so, us. */
+  #deviationUs: Micros = 0;
 
   /**
    * One sample: from when the largest newly acked packet left until its ACK came.
@@ -46,6 +56,9 @@ export class RttEstimator {
     // RFC 9002 §5.3: the delay is believed only as far as it leaves a plausible round trip.
     const adjusted = latest - ackDelayUs >= this.minUs ? latest - ackDelayUs : latest;
     const deviation = Math.abs(this.smoothedUs - adjusted);
+    // What strays much further than usual is an outage, which happens once: it is usual when it comes again and again.
+    const straysUs = Math.min(deviation, STRAY_MAX * this.#deviationUs + MILLISECOND);
+    this.#deviationUs += (straysUs - this.#deviationUs) / DEVIATION_SAMPLES;
     this.varianceUs = Math.round((3 * this.varianceUs + deviation) / 4);
     this.smoothedUs = Math.round((7 * this.smoothedUs + adjusted) / 8);
   }
@@ -63,7 +76,8 @@ export class RttEstimator {
 
   /** Time without any answer after which a packet is taken to need a probe. RFC 9002 §6.2.1, without back-off. */
   probeTimeoutUs(maxAckDelayUs: Micros): Micros {
-    return this.smoothedUs + Math.max(4 * this.varianceUs, MILLISECOND) + maxAckDelayUs;
+    const strayUs = Math.max(4 * this.varianceUs, Math.round(DEVIATIONS * this.#deviationUs), MILLISECOND);
+    return this.smoothedUs + strayUs + maxAckDelayUs;
   }
 
   /** The connection has moved to another path. */
@@ -75,5 +89,6 @@ export class RttEstimator {
     this.minUs = INITIAL_RTT_US;
     this.jitterUs = 0;
     this.#transitUs = Number.NaN;
+    this.#deviationUs = 0;
   }
 }

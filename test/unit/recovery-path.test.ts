@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { NEVER } from '../../src/base/protocol.ts';
+import { SeededRandom } from '../../src/base/random.ts';
 import { DatagramSizeProber } from '../../src/recovery/datagram-size.ts';
 import { Pacer } from '../../src/recovery/pacer.ts';
 import { RttEstimator } from '../../src/recovery/rtt.ts';
+import { standardNormal } from '../../src/sim/distributions.ts';
 import { DATAGRAM_BYTES_MAX, DATAGRAM_BYTES_MIN } from '../../src/wire/header.ts';
 
 const MS = 1000;
@@ -26,6 +28,29 @@ describe('RttEstimator', () => {
     rtt.onSample(40 * MS, 0);
     rtt.onSample(48 * MS, 25 * MS);
     expect(rtt.smoothedUs).toBe(41 * MS);
+  });
+
+  it('waits with a probe for answers that stray as usual (seed 1)', () => {
+    const random = new SeededRandom(1);
+    const rtt = new RttEstimator();
+    let early = 0;
+    for (let i = 0; i < 4000; i++) {
+      // 3 ms of jitter each way, cut at three deviations.
+      const late = () => Math.min(3, Math.abs(standardNormal(random)));
+      const sampleUs = 50 * MS + Math.round(3 * MS * (late() + late()));
+      if (i >= 200 && sampleUs > rtt.probeTimeoutUs(0)) early++;
+      rtt.onSample(sampleUs, 0);
+    }
+    // Four variances alone are too few for 50 of them.
+    expect(early).toBeLessThanOrEqual(4);
+  });
+
+  it('takes one long answer for an outage', () => {
+    const rtt = new RttEstimator();
+    for (let i = 0; i < 100; i++) rtt.onSample(60 * MS, 0);
+    rtt.onSample(3 * SECOND, 0);
+    for (let i = 0; i < 40; i++) rtt.onSample(60 * MS, 0);
+    expect(rtt.probeTimeoutUs(0)).toBeLessThan(80 * MS);
   });
 
   it('measures jitter of the way to the peer, whatever its clock says', () => {

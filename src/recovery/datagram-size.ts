@@ -3,7 +3,7 @@
  * sizes of packets acked and lost, probe timeouts. Out: the size in use, the next probe. Source: RFC 8899 (DPLPMTUD),
  * docs/wire-format.md §3.5, DESIGN D10.
  */
-import { type Micros, NEVER, SECOND } from '../base/protocol.ts';
+import { MILLISECOND, type Micros, NEVER, SECOND } from '../base/protocol.ts';
 import type { TokenOwner } from '../wire/frame-source.ts';
 import { DATAGRAM_BYTES_MAX, DATAGRAM_BYTES_MIN } from '../wire/header.ts';
 
@@ -18,6 +18,10 @@ const RAISE_AFTER_SILENCE_US: Micros = 10 * SECOND;
 /** Large packets lost in a row, while small ones arrived, that prove a black hole. At 20 % loss: 1 in 10^4 packets. */
 const LARGE_LOST_MAX = 6;
 const SMALL_ACKED_MIN = 2;
+/** So many of them were sent after the small ones: a burst of loss takes a whole media frame, and is over when those arrive. */
+const LOST_AFTER_MIN = 2;
+/** Nothing large got through for so long: two bursts one after the other may take two media frames. */
+const LOST_FOR_US: Micros = 100 * MILLISECOND;
 /** Probe timeouts in a row with large packets in use that call for the size that always works. */
 const SILENT_TIMEOUTS = 3;
 
@@ -36,6 +40,10 @@ export class DatagramSizeProber implements TokenOwner {
   #searchAtUs: Micros = 0;
   #largeLost = 0;
   #smallAcked = 0;
+  /** Packet number of the newest of the small ones. */
+  #smallNumber = 0;
+  #lostAfter = 0;
+  #lostSinceUs: Micros = 0;
 
   /** The peer's max_udp_payload_size. */
   setPeerMax(bytes: number): void {
@@ -93,20 +101,22 @@ export class DatagramSizeProber implements TokenOwner {
   }
 
   /** A packet of this size arrived (size probes included: they prove it too). */
-  onSizeAcked(sizeBytes: number): void {
+  onSizeAcked(sizeBytes: number, packetNumber: number): void {
     if (sizeBytes > DATAGRAM_BYTES_MIN) {
-      this.#largeLost = 0;
-      this.#smallAcked = 0;
-    } else if (this.#largeLost > 0) {
+      this.#forgetLosses();
+    } else if (this.#largeLost > 0 && this.#smallAcked < SMALL_ACKED_MIN) {
       this.#smallAcked++;
+      this.#smallNumber = Math.max(this.#smallNumber, packetNumber);
     }
   }
 
   /** A packet of this size (no size probe) was lost. */
-  onSizeLost(sizeBytes: number, now: Micros): void {
+  onSizeLost(sizeBytes: number, packetNumber: number, now: Micros): void {
     if (sizeBytes <= DATAGRAM_BYTES_MIN || this.currentBytes === DATAGRAM_BYTES_MIN) return;
-    this.#largeLost++;
-    if (this.#largeLost >= LARGE_LOST_MAX && this.#smallAcked >= SMALL_ACKED_MIN) {
+    if (this.#largeLost++ === 0) this.#lostSinceUs = now;
+    if (this.#smallAcked >= SMALL_ACKED_MIN && packetNumber > this.#smallNumber) this.#lostAfter++;
+    if (this.#largeLost < LARGE_LOST_MAX || this.#lostAfter < LOST_AFTER_MIN) return;
+    if (now - this.#lostSinceUs >= LOST_FOR_US) {
       this.#fallBack(now + RAISE_INTERVAL_US);
     }
   }
@@ -127,9 +137,15 @@ export class DatagramSizeProber implements TokenOwner {
   #restart(searchAtUs: Micros): void {
     this.#failedBytes = DATAGRAM_BYTES_MAX + 1;
     this.#searchAtUs = searchAtUs;
+    this.#forgetLosses();
+    this.#endProbe();
+  }
+
+  #forgetLosses(): void {
     this.#largeLost = 0;
     this.#smallAcked = 0;
-    this.#endProbe();
+    this.#smallNumber = 0;
+    this.#lostAfter = 0;
   }
 
   /** Another port, perhaps another way: the size in use stays, larger ones are tried at once. */

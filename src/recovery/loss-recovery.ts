@@ -255,7 +255,7 @@ export class LossRecovery {
       this.#rtt.onTransit(sample.sentAtUs, receivedAtUs);
       this.#observer.onPacketAcked(sample);
     }
-    this.#sizeObserver?.onSizeAcked(sizeBytes);
+    this.#sizeObserver?.onSizeAcked(sizeBytes, packetNumber);
     packets.returnTokens(packetNumber, true, this.#owners, now);
   }
 
@@ -333,7 +333,7 @@ export class LossRecovery {
       }
       this.statistics.onLost(now);
       this.#observer.onPacketLost(packetNumber, sizeBytes, sentAtUs, now);
-      this.#sizeObserver?.onSizeLost(sizeBytes, now);
+      this.#sizeObserver?.onSizeLost(sizeBytes, packetNumber, now);
     }
     packets.returnLost(packetNumber, this.#owners, now);
   }

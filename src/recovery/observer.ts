@@ -66,7 +66,7 @@ export interface LossRecoveryOptions {
 
 /** Hears what size of packet got through. Size probes themselves report as tokens. */
 export interface SizeObserver {
-  onSizeAcked(sizeBytes: number): void;
-  onSizeLost(sizeBytes: number, now: Micros): void;
+  onSizeAcked(sizeBytes: number, packetNumber: number): void;
+  onSizeLost(sizeBytes: number, packetNumber: number, now: Micros): void;
   onProbeTimeout(now: Micros, count: number): void;
 }

@@ -223,20 +223,35 @@ describe('DatagramSizeProber', () => {
   it('falls back when large packets vanish while small ones arrive, and not on plain loss', () => {
     const prober = new DatagramSizeProber();
     search(prober, 1500);
-    for (let i = 0; i < 50; i++) {
-      prober.onSizeLost(1452, SECOND);
-      prober.onSizeAcked(60);
-      if (i % 4 === 3) prober.onSizeAcked(1452);
+    for (let i = 0; i < 200; i += 4) {
+      prober.onSizeLost(1452, i, SECOND + 5 * i * MILLISECOND);
+      prober.onSizeAcked(60, i + 1);
+      if (i % 16 === 12) prober.onSizeAcked(1452, i + 2);
     }
     expect(prober.currentBytes).toBe(1452);
-    for (let i = 0; i < 6; i++) {
-      prober.onSizeAcked(60);
-      prober.onSizeLost(1452, SECOND);
+    for (let i = 200; i < 212; i += 2) {
+      prober.onSizeAcked(60, i);
+      expect(prober.blackHoles).toBe(0);
+      prober.onSizeLost(1452, i + 1, (i - 100) * 10 * MILLISECOND);
     }
     expect(prober.currentBytes).toBe(DATAGRAM_BYTES_MIN);
     expect(prober.blackHoles).toBe(1);
     expect(prober.probeSize(2 * SECOND)).toBe(0);
-    expect(prober.nextDeadline(2 * SECOND)).toBe(601 * SECOND);
+    expect(prober.nextDeadline(2 * SECOND)).toBe(601.1 * SECOND);
+  });
+
+  it('takes no burst of loss for that: a whole media frame gone, what is small and comes after it arrives', () => {
+    const prober = new DatagramSizeProber();
+    search(prober, 1500);
+    for (let burst = 0; burst < 20; burst++) {
+      const first = 30 * burst;
+      for (let i = 0; i < 5; i++) prober.onSizeLost(1452, first + i, SECOND);
+      for (let i = 20; i < 24; i++) prober.onSizeAcked(60, first + i);
+      // Found out when those are acknowledged: they were sent before them all the same.
+      for (let i = 5; i < 20; i++) prober.onSizeLost(1452, first + i, SECOND);
+      prober.onSizeAcked(1452, first + 25);
+    }
+    expect(prober.blackHoles).toBe(0);
   });
 
   it('falls back on silence too, but tries again soon', () => {

@@ -224,15 +224,16 @@ describe('DatagramSizeProber', () => {
     const prober = new DatagramSizeProber();
     search(prober, 1500);
     for (let i = 0; i < 200; i += 4) {
-      prober.onSizeLost(1452, i, SECOND + 5 * i * MILLISECOND);
+      prober.onSizeLost(1452, i, SECOND + 5 * i * MS);
       prober.onSizeAcked(60, i + 1);
       if (i % 16 === 12) prober.onSizeAcked(1452, i + 2);
     }
     expect(prober.currentBytes).toBe(1452);
+    prober.onSizeAcked(1452, 199);
     for (let i = 200; i < 212; i += 2) {
       prober.onSizeAcked(60, i);
       expect(prober.blackHoles).toBe(0);
-      prober.onSizeLost(1452, i + 1, (i - 100) * 10 * MILLISECOND);
+      prober.onSizeLost(1452, i + 1, (i - 100) * 10 * MS);
     }
     expect(prober.currentBytes).toBe(DATAGRAM_BYTES_MIN);
     expect(prober.blackHoles).toBe(1);

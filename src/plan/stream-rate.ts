@@ -42,13 +42,13 @@ const NEGLIGIBLE_MAX = 1e-5;
 /** Rates tried: from capacity up, first in strides of so many steps, then around the best in halves. */
 const STRIDE = 4;
 const STRIDES_MAX = 16;
-const RATE_MAX = 1.5;
+const RATE_MAX = 2;
 /**
  * Where losses come in long bursts the last misses are dear, and far more than the target would be left. What is missed
- * beyond four times the target (which the price tells: planner.ts) costs so many times more.
+ * beyond two and a half times the target (which the price tells: planner.ts) costs so many times more.
  */
 const EXCESS = 4;
-const BEARABLE_SYMBOLS = 0.8;
+const BEARABLE_SYMBOLS = 0.5;
 
 /** What this share of misses costs: see {@link EXCESS}. */
 function missCost(missRatio: number, { symbols, price }: StreamInputs): number {
@@ -56,7 +56,7 @@ function missCost(missRatio: number, { symbols, price }: StreamInputs): number {
   return price * (missRatio + EXCESS * Math.max(0, missRatio - bearable));
 }
 
-/** Repair symbols per source symbol that cost least, 0..1.5. */
+/** Repair symbols per source symbol that cost least, 0..2. */
 export function streamRate(inputs: StreamInputs, channel: Channel): number {
   return finish(searchRate(inputs, channel));
 }
@@ -101,7 +101,7 @@ export function* searchRate(inputs: StreamInputs, channel: Channel): Generator<u
 
 /**
  * About as many, at once: what one block over a frame and the `span` behind it needs, by the normal approximation with its
- * skewness (Cornish-Fisher), of which a stream needs less. Mostly within a twentieth of {@link streamRate}. 0..1.5.
+ * skewness (Cornish-Fisher), of which a stream needs less. Mostly within a twentieth of {@link streamRate}. 0..2.
  */
 export function blockRate({ symbols, span, price }: StreamInputs, channel: Channel): number {
   const ratio = channel.lossRatio;

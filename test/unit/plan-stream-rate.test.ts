@@ -113,11 +113,14 @@ describe('stream of repair', () => {
     expect(new DebtModel(inputs, bursty).missRatio(rate)).toBeLessThan(5e-3);
   });
 
-  test.each([8, 16, 26])('leaves no more than about four times the target, bursts of %d', (burst) => {
-    const inputs = { symbols: 12, span: 3, price: priceOf(1e-3, 12, 'ordinary', 0) };
-    const channel = new Channel(0.05, burst);
-    expect(new DebtModel(inputs, channel).missRatio(streamRate(inputs, channel))).toBeLessThan(4.5e-3);
-  });
+  test.each([8, 16, 26])(
+    'leaves no more than about two and a half times the target, bursts of %d',
+    (burst) => {
+      const inputs = { symbols: 12, span: 3, price: priceOf(1e-3, 12, 'ordinary', 0) };
+      const channel = new Channel(0.05, burst);
+      expect(new DebtModel(inputs, channel).missRatio(streamRate(inputs, channel))).toBeLessThan(3e-3);
+    },
+  );
 
   test('is nothing on a clean path', () => {
     expect(streamRate({ symbols: 12, span: 3, price: 1e6 }, new Channel(0, 1))).toBe(0);

@@ -54,6 +54,9 @@ export interface ProtectionOptions {
   readonly target?: number | undefined;
 }
 
+/** Of a path's rate: above it, what nothing is heard of may stand in a queue, which the same once more would only lengthen. */
+const SILENCE_SHARE_MAX = 0.5;
+
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /** See the file header. One per track. */
@@ -168,10 +171,17 @@ export class Protection {
     this.#runCalls(now + frame.count * plan.packetUs, now);
     if (plan.rounds > 0 && plan.price > 0) {
       this.#calls.push(frame);
-      if (this.#path.lossRatio > 0) this.#silence.watch(frame, plan, now);
+      if (this.#path.lossRatio > 0 && this.#pathShare < SILENCE_SHARE_MAX)
+        this.#silence.watch(frame, plan, now);
     }
     if (plan.streamRatio > 0 || this.#streamed.length > 0) this.#runSlot(frame, now);
     else this.#ratio = 0;
+  }
+
+  /** Part of the path's rate that usual media frames take. */
+  get #pathShare(): number {
+    const { meanSymbols, frameIntervalUs } = this.#input;
+    return frameIntervalUs === 0 ? 0 : (meanSymbols * this.#path.packetUs) / frameIntervalUs;
   }
 
   /** The last new symbol of `frame` has been written: spares behind the first flight. */

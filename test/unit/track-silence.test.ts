@@ -53,6 +53,23 @@ describe('a media frame that nothing is heard of', () => {
     expect(probe.activations).toBeGreaterThan(activations);
   });
 
+  test.each([
+    [1, 10],
+    [2, 0],
+  ])(
+    'is not sent again where media frames take more than half of the path: %i ms a packet, %i resends',
+    (packetMs, count) => {
+      const probe = lossyProbe();
+      probe.path.packetUs = packetMs * MS;
+    probe.path.heardAtUs = 60 * MS;
+      probe.sender.send(new Uint8Array(10 * 1_100), PLAIN, 0);
+      for (const symbol of probe.writeAll(0)) probe.ack(symbol, 30 * MS);
+      probe.sender.send(new Uint8Array(10 * 1_100), PLAIN, 33 * MS);
+      probe.writeAll(33 * MS);
+      expect(resends(probe, 132).reduce((sum, [, symbols]) => sum + symbols, 0)).toBe(count);
+    },
+  );
+
   test('is sent again once: what is silent then is left to the last call', () => {
     const probe = lossyProbe();
     probe.sender.send(new Uint8Array(3 * 1_100), PLAIN, 0);

@@ -61,7 +61,7 @@ describe('a media frame that nothing is heard of', () => {
     (packetMs, count) => {
       const probe = lossyProbe();
       probe.path.packetUs = packetMs * MS;
-    probe.path.heardAtUs = 60 * MS;
+      probe.path.heardAtUs = 60 * MS;
       probe.sender.send(new Uint8Array(10 * 1_100), PLAIN, 0);
       for (const symbol of probe.writeAll(0)) probe.ack(symbol, 30 * MS);
       probe.sender.send(new Uint8Array(10 * 1_100), PLAIN, 33 * MS);

@@ -201,7 +201,7 @@ export class SymbolWindow {
    * those that repair in flight may rebuild wait until its fate should be known, if that will not be too late.
    */
   nextResend(now: Micros): number {
-    this.releaseHeld(now);
+    this.#releaseHeld(now);
     for (let id = this.#lost.top; id !== undefined; id = this.#lost.top) {
       const frame = this.owner(id);
       const isUseful = frame !== undefined && !frame.isComplete && now < frame.deadlineUs;
@@ -225,18 +225,14 @@ export class SymbolWindow {
     return this.#held.at(0)?.repairFateUs ?? NEVER;
   }
 
-  /** Queues the resends of held frames whose repair should have told by now. True if there were any. */
-  releaseHeld(now: Micros): boolean {
-    let found = false;
+  /** Queues the resends of held frames whose repair should have told by now. */
+  #releaseHeld(now: Micros): void {
     for (let frame = this.#held.at(0); frame !== undefined; frame = this.#held.at(0)) {
       if (!frame.isSettled && now < frame.repairFateUs) break;
       this.#held.shift();
       frame.isHeld = false;
-      if (frame.isSettled || !frame.isParked) continue;
-      this.queueParked(frame);
-      found = true;
+      if (!frame.isSettled && frame.isParked) this.queueParked(frame);
     }
-    return found;
   }
 
   /** A repair symbol that covers exactly the frame that begins at `first` has arrived or is lost: its resends may go. */

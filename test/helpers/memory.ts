@@ -1,5 +1,4 @@
 /** What this process holds. In: its heap. Out: bytes, garbage aside. */
-
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 

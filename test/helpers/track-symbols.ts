@@ -38,6 +38,11 @@ export function symbolsOf(
   }
 }
 
+/** A frame of one symbol; frame id and symbol id are equal when every frame is such. */
+export function one(id: number, sentAtUs: number): Uint8Array {
+  return symbolsOf(id, 1, sentAtUs)[0] as Uint8Array;
+}
+
 /** A receiver with a log of what it reports, and frames as they come out. */
 export class ReceiverProbe {
   readonly receiver: TrackReceiver;

@@ -2,15 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { WireError } from '../../src/base/errors.ts';
 import { MILLISECOND, SECOND } from '../../src/base/protocol.ts';
 import { SymbolDrop } from '../../src/track/receive.ts';
-import { ANNOUNCEMENT, ReceiverProbe, symbolsOf } from '../helpers/track-symbols.ts';
+import { ANNOUNCEMENT, one, ReceiverProbe } from '../helpers/track-symbols.ts';
 
 const MS = MILLISECOND;
 const OWD = 20 * MS;
-
-/** A frame of one symbol; frame id and symbol id are equal when every frame is such. */
-function one(id: number, sentAtUs: number): Uint8Array {
-  return symbolsOf(id, 1, sentAtUs)[0] as Uint8Array;
-}
 
 describe('the end of a track', () => {
   test('comes in time when the first that is heard of it is a TRACK_SKIP, whatever the clocks of both ends say', () => {

@@ -3,15 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { MILLISECOND } from '../../src/base/protocol.ts';
 import { BlockEncoder } from '../../src/fec/encoder.ts';
 import { ReferenceCodec } from '../../src/fec/reference-codec.ts';
-import { ReceiverProbe, symbolsOf } from '../helpers/track-symbols.ts';
+import { one, ReceiverProbe, symbolsOf } from '../helpers/track-symbols.ts';
 
 const MS = MILLISECOND;
 const OWD = 20 * MS;
-
-/** A frame of one symbol. */
-function one(id: number, sentAtUs: number): Uint8Array {
-  return symbolsOf(id, 1, sentAtUs)[0] as Uint8Array;
-}
 
 describe('a receiver in send order', () => {
   test('gives no frame up between two of its symbols that come one after the other, for 10 ms at the most', () => {

@@ -7,7 +7,7 @@ import { ReferenceCodec } from '../../src/fec/reference-codec.ts';
 import { INCOMPLETE_FRAMES_MAX } from '../../src/track/limits.ts';
 import { SymbolDrop } from '../../src/track/receive.ts';
 import { TrackAckFrame } from '../../src/wire/ack.ts';
-import { ANNOUNCEMENT, ReceiverProbe, symbolsOf } from '../helpers/track-symbols.ts';
+import { ANNOUNCEMENT, one, ReceiverProbe, symbolsOf } from '../helpers/track-symbols.ts';
 
 const MS = MILLISECOND;
 const OWD = 20 * MS;
@@ -20,11 +20,6 @@ function trackAck(probe: ReceiverProbe): { frame: TrackAckFrame; token: number }
   const frame = new TrackAckFrame();
   expect(frame.parse(reader)).toBe(0);
   return { frame, token };
-}
-
-/** A frame of one symbol; frame id and symbol id are equal when every frame is such. */
-function one(id: number, sentAtUs: number): Uint8Array {
-  return symbolsOf(id, 1, sentAtUs)[0] as Uint8Array;
 }
 
 describe('reassembly', () => {

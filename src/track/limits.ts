@@ -28,7 +28,7 @@ export const BLOCK_SOURCE_SYMBOLS_MAX = 100;
 
 /** Receiver: media frames of which some symbols are missing. */
 export const INCOMPLETE_FRAMES_MAX = 256;
-/** Receiver: media frames held, complete ones that wait for their turn included. */
+/** Receiver: media frames held, complete ones that wait for their turn included; and those that wait until they are due. */
 export const HELD_FRAMES_MAX = 8_192;
 /** Receiver: bytes of them. */
 export const HELD_BYTES_MAX = 67_108_864;

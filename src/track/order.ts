@@ -7,6 +7,7 @@
 import { MILLISECOND, type Micros, NEVER } from '../base/protocol.ts';
 import type { ArrivalClock } from './arrival-clock.ts';
 import { FrameWindow } from './frame-window.ts';
+import { Heap } from './heap.ts';
 import { HELD_BYTES_MAX, HELD_FRAMES_MAX, INCOMPLETE_FRAMES_MAX, LATE_HOLD_US } from './limits.ts';
 import { PlayoutClock } from './playout.ts';
 import type { ReceivedMedia } from './received-media.ts';
@@ -31,8 +32,8 @@ export class DeliveryOrder {
   readonly #take: TakeFrame;
   readonly #frames: FrameWindow = new FrameWindow();
   readonly #playout: PlayoutClock = new PlayoutClock();
-  /** Complete frames of a timed track without order, ascending by due time. */
-  readonly #timed: ReceivedMedia[] = [];
+  /** Complete frames of a timed track without order, by due time. The window may have been passed over them. */
+  readonly #timed: Heap<ReceivedMedia> = new Heap<ReceivedMedia>(isDueBefore);
   /** Frames before this index of the window have been passed. */
   #next = 0;
   #incomplete = 0;
@@ -69,7 +70,7 @@ export class DeliveryOrder {
   /** Every media frame was handed out or passed, up to the final one. */
   get isFinished(): boolean {
     if (!this.isAnnounced || this.#finalSymbol < 0) return false;
-    return this.cursor >= this.#finalSymbol && this.#timed.length === 0;
+    return this.cursor >= this.#finalSymbol && this.#timed.size === 0;
   }
 
   get frameCount(): number {
@@ -156,8 +157,8 @@ export class DeliveryOrder {
   /** Hands out and passes what is due. O(1) per frame. */
   advance(now: Micros): void {
     if (!this.isAnnounced) return;
-    while (this.#timed.length > 0 && (this.#timed[0] as ReceivedMedia).dueUs <= now) {
-      this.#hand(this.#timed.shift() as ReceivedMedia, now);
+    for (let due = this.#timed.top; due !== undefined && due.dueUs <= now; due = this.#timed.top) {
+      this.#handTimed(due, now);
     }
     for (let head = this.#frames.at(this.#next); head !== undefined; head = this.#frames.at(this.#next)) {
       if (!head.isAbandoned || head.first > this.cursor) {
@@ -173,8 +174,13 @@ export class DeliveryOrder {
     }
   }
 
-  /** Drops the oldest while more is held than allowed. True if anything was dropped. */
+  /** Lets the oldest go while more is held than allowed: first what can be handed out, if before it is due. */
   enforceLimits(now: Micros): void {
+    for (let due = this.#timed.top; due !== undefined; due = this.#timed.top) {
+      if (this.#timed.size <= HELD_FRAMES_MAX && this.heldBytes <= HELD_BYTES_MAX) break;
+      this.evictedFrames++;
+      this.#handTimed(due, now);
+    }
     while (
       this.#incomplete > INCOMPLETE_FRAMES_MAX ||
       this.#frames.length > HELD_FRAMES_MAX ||
@@ -200,13 +206,12 @@ export class DeliveryOrder {
     const head = this.#frames.at(this.#next);
     if (head !== undefined) deadline = Math.min(deadline, this.#leaveAtUs(head));
     else if (this.cursor < this.#finalSymbol) deadline = Math.min(deadline, this.#finalDueUs);
-    const timed = this.#timed[0];
-    return timed === undefined ? deadline : Math.min(deadline, timed.dueUs);
+    return Math.min(deadline, this.#timed.top?.dueUs ?? NEVER);
   }
 
   clear(): void {
     this.#frames.clear();
-    this.#timed.length = 0;
+    this.#timed.clear();
     this.#next = 0;
     this.#incomplete = 0;
     this.#waiting = 0;
@@ -295,9 +300,13 @@ export class DeliveryOrder {
       this.#hand(frame, now);
       return;
     }
-    let at = this.#timed.length;
-    while (at > 0 && (this.#timed[at - 1] as ReceivedMedia).dueUs > frame.dueUs) at--;
-    this.#timed.splice(at, 0, frame);
+    this.#timed.push(frame);
+  }
+
+  /** `due` is the first of the timed ones. */
+  #handTimed(due: ReceivedMedia, now: Micros): void {
+    this.#timed.pop();
+    this.#hand(due, now);
   }
 
   #hand(frame: ReceivedMedia, now: Micros): void {
@@ -374,6 +383,11 @@ export class DeliveryOrder {
     this.heldBytes -= frame.bytes;
     frame.release();
   }
+}
+
+/** Those due at once leave in the order of sending. */
+function isDueBefore(a: ReceivedMedia, b: ReceivedMedia): boolean {
+  return a.dueUs === b.dueUs ? a.first < b.first : a.dueUs < b.dueUs;
 }
 
 function arrivalOf(frame: ReceivedMedia): Arrival {

@@ -6,8 +6,8 @@
 import { assert } from '../base/assert.ts';
 import { type Micros, NEVER } from '../base/protocol.ts';
 import { Deque } from './deque.ts';
+import { Heap } from './heap.ts';
 import { WINDOW_SYMBOLS_MAX } from './limits.ts';
-import { NumberHeap } from './number-heap.ts';
 import type { SentFrame } from './sent-frame.ts';
 
 /** What became of a symbol. */
@@ -31,7 +31,8 @@ export class SymbolWindow {
   #owners: (SentFrame | undefined)[] = new Array<SentFrame | undefined>(RING_SIZE_MIN);
   #mask = RING_SIZE_MIN - 1;
   readonly #frames: Deque<SentFrame> = new Deque<SentFrame>();
-  readonly #lost: NumberHeap = new NumberHeap();
+  /** The oldest, nearest its deadline, first. */
+  readonly #lost: Heap<number> = new Heap<number>((a, b) => a < b);
   /** Frames whose resends wait because repair in flight may spare them. */
   readonly #held: Deque<SentFrame> = new Deque<SentFrame>();
   base = 0;

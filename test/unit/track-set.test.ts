@@ -4,7 +4,7 @@ import { WireError } from '../../src/base/errors.ts';
 import { MILLISECOND, NEVER } from '../../src/base/protocol.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { DeadlineHeap, type Timed } from '../../src/track/deadline-heap.ts';
-import { NumberHeap } from '../../src/track/number-heap.ts';
+import { Heap } from '../../src/track/heap.ts';
 import { TrackAckFrame } from '../../src/wire/ack.ts';
 import { writeControlFrame } from '../../src/wire/control.ts';
 import { FrameType } from '../../src/wire/frame-types.ts';
@@ -182,10 +182,20 @@ describe('the deadline heap', () => {
 
   test('of numbers gives them in ascending order (seed 4)', () => {
     const random = new SeededRandom(4);
-    const heap = new NumberHeap();
+    const heap = new Heap<number>((a, b) => a < b);
     const numbers = Array.from({ length: 500 }, () => random.u32() % 100);
     for (const number of numbers) heap.push(number);
     expect(numbers.map(() => heap.pop())).toEqual(numbers.toSorted((a, b) => a - b));
     expect(heap.pop()).toBeUndefined();
+  });
+  test('of numbers that fall takes each without a walk over all', () => {
+    let comparisons = 0;
+    const heap = new Heap<number>((a, b) => {
+      comparisons++;
+      return a < b;
+    });
+    for (let number = 8_192; number > 0; number--) heap.push(number);
+    expect(heap.top).toBe(1);
+    expect(comparisons).toBeLessThanOrEqual(8_192 * 13);
   });
 });

@@ -5,8 +5,10 @@ export type { DatagramOutcome } from './connection/datagrams.ts';
 export type { Cause, Diagnosis, DirectionDiagnosis } from './connection/diagnosis.ts';
 export type { FrameOutcome } from './connection/events.ts';
 export type { Rejections } from './connection/stats.ts';
+export type { CallRequest, Verdict } from './node/admission.ts';
+export type { CloseInfo } from './node/close-info.ts';
 export { type ConnectOptions, connect, type Target } from './node/connect.ts';
-export type { CloseInfo, Connection } from './node/connection.ts';
+export type { Connection } from './node/connection.ts';
 export type { CallerCredentials, Credentials, Pem } from './node/credentials.ts';
 export type { DatagramOptions, Datagrams, SentDatagram } from './node/datagrams.ts';
 export type { FaultOptions } from './node/faults.ts';
@@ -20,14 +22,7 @@ export {
   type RenditionFrameOptions,
   type RenditionLadder,
 } from './node/ladder.ts';
-export {
-  type CallRequest,
-  type Listener,
-  type ListenerStats,
-  type ListenOptions,
-  listen,
-  type Verdict,
-} from './node/listen.ts';
+export { type Listener, type ListenerStats, type ListenOptions, listen } from './node/listen.ts';
 export type { BitrateChangeEvent, FrameOptions, OutgoingTrack, SentFrame } from './node/outgoing-track.ts';
 export { generatePassphrase } from './node/passphrase.ts';
 export type { Address } from './node/paths.ts';

@@ -6,6 +6,7 @@ import type { ReadableStream, WritableStream } from 'node:stream/web';
 import { TransportError } from '../base/errors.ts';
 import type { Connection as Core } from '../connection/connection.ts';
 import type { Closing, ConnectionEvent } from '../connection/events.ts';
+import { type CloseInfo, checkCloseInfo } from './close-info.ts';
 import { Datagrams } from './datagrams.ts';
 import { type Deferred, deferred } from './deferred.ts';
 import { type ConnectionHandler, nowUs } from './driver.ts';
@@ -19,14 +20,6 @@ import { type ConnectionReport, makeReport } from './report.ts';
 import { type ConnectionStats, collectStats } from './stats.ts';
 import { type BidirectionalStream, type StreamOptions, Streams } from './streams.ts';
 import { type TrackOptions, Tracks } from './tracks.ts';
-
-/** Why and how `close` ends a connection. */
-export interface CloseInfo {
-  /** The application's own code, 0..2^53-1; 0 is a clean end. */
-  readonly closeCode?: number;
-  /** For people; at most 256 bytes of UTF-8 travel. */
-  readonly reason?: string;
-}
 
 /** SRT's default, and most people's idea of live. */
 export const DEFAULT_LATENCY_MS = 120;
@@ -205,9 +198,7 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
 
   /** Ends the connection; the peer gets code and reason. Fulfilled when it has confirmed, or after a few repetitions. */
   async close(info: CloseInfo = {}): Promise<void> {
-    const { closeCode = 0, reason = '' } = info;
-    if (!Number.isSafeInteger(closeCode) || closeCode < 0)
-      throw new RangeError('closeCode is an integer from 0 to 2^53-1');
+    const { closeCode, reason } = checkCloseInfo(info);
     this.#core.close(true, closeCode, reason, nowUs());
     this.#wake();
     await this.#closed.promise.catch(() => {});

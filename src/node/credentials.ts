@@ -74,10 +74,15 @@ export async function callerCredentials(
 
 /** Throws unless a listener has exactly one kind of credentials. */
 export function checkListener(
-  credentials: Credentials & { readonly requestCert?: boolean | undefined },
-  hasAuthorize: boolean,
+  credentials: Credentials & {
+    readonly requestCert?: boolean | undefined;
+    readonly authorize?: unknown;
+  },
 ): void {
-  const { passphrase, cert, key } = credentials;
+  const { passphrase, cert, key, authorize } = credentials;
+  if (authorize !== undefined && typeof authorize !== 'function') {
+    throw new TypeError('authorize is a function that decides about each caller');
+  }
   if (passphrase !== undefined) checkPassphrase(passphrase);
   if (passphrase !== undefined && cert !== undefined) {
     throw new TypeError(
@@ -92,7 +97,7 @@ export function checkListener(
   }
   if (cert !== undefined && key === undefined)
     throw new TypeError('a certificate needs its private key: give `key` too');
-  if (passphrase === undefined && cert === undefined && !hasAuthorize) {
+  if (passphrase === undefined && cert === undefined && authorize === undefined) {
     throw new TypeError(
       'a listener needs a passphrase, a certificate and key, or authorize() that returns passphrases',
     );

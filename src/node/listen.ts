@@ -4,8 +4,9 @@ import { TransportError } from '../base/errors.ts';
 import type { PathId } from '../base/protocol.ts';
 import type { Connection as Core } from '../connection/connection.ts';
 import type { EndpointCounters } from '../endpoint.ts';
+import { admit, type CallRequest, REFUSED_CODE, type Verdict } from './admission.ts';
 import { Connection, DEFAULT_LATENCY_MS } from './connection.ts';
-import { type Credentials, checkListener, listenerCredentials } from './credentials.ts';
+import { type Credentials, checkListener } from './credentials.ts';
 import { AsyncQueue } from './deferred.ts';
 import { DOCTOR_REFUSED_CODE, DOCTOR_RESOURCE, DoctorVisits } from './doctor.ts';
 import { type Accept, Driver, nowUs } from './driver.ts';
@@ -13,20 +14,6 @@ import { inRange } from './in-range.ts';
 import { routeOfListener } from './known-rates.ts';
 import type { Address } from './paths.ts';
 import { sharedOptions, type TransportOptions } from './shared-options.ts';
-import { createServerHandshake } from './tls.ts';
-
-/** What is known of a caller before TLS begins. */
-export interface CallRequest {
-  /** The path of the URI that was called. */
-  readonly resource: string;
-  /** Who the caller says it is; proven only once the handshake is complete. */
-  readonly identity: string;
-  readonly alpn: string;
-  readonly address: string;
-}
-
-/** `true`: go on. A string: the passphrase of that identity. An object: refused; the caller sees code and reason. */
-export type Verdict = true | string | { readonly reject: { readonly code: number; readonly reason: string } };
 
 /** What a listener is made with. Milliseconds. */
 export interface ListenOptions extends TransportOptions, Credentials {
@@ -59,8 +46,6 @@ const BACKLOG = 1024;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const RESET_KEY_LENGTH_MIN = 16;
 const ALPN = 'millrace/1';
-/** Application code of a refusal because `authorize` failed itself. */
-const REFUSED_CODE = 1;
 
 /** Counters of a listener, from its start. */
 export interface ListenerStats extends Readonly<EndpointCounters> {
@@ -122,7 +107,7 @@ export class Listener implements AsyncIterable<Connection>, AsyncDisposable {
  * @throws TypeError, RangeError for bad options; TransportError ERR_MILLRACE_ADDRESS if the address cannot be bound.
  */
 export async function listen(options: ListenOptions = {}): Promise<Listener> {
-  checkListener(options, options.authorize !== undefined);
+  checkListener(options);
   const port = inRange(options.port, 'port', 0, 65_535, 0);
   throwIfAborted(options.signal);
   let driver!: Driver;
@@ -220,42 +205,4 @@ async function open(
     if (cause?.code !== 'EAFNOSUPPORT' && cause?.code !== 'EADDRNOTAVAIL') throw error;
     return Driver.open({ host: '0.0.0.0', port, family: 4, faults }, shared, accept);
   }
-}
-
-/** Asks `authorize`, then gives the caller its TLS side. */
-async function admit(
-  options: ListenOptions,
-  driver: Driver,
-  core: Core,
-  connection: Connection,
-  request: CallRequest,
-): Promise<void> {
-  try {
-    const verdict = (await options.authorize?.(request)) ?? true;
-    if (typeof verdict === 'object') {
-      core.close(true, verdict.reject.code, verdict.reject.reason, nowUs());
-      driver.wake(core);
-      return;
-    }
-    // Both kinds on one listener would let in whoever has either.
-    if (typeof verdict === 'string' && options.cert !== undefined)
-      throw new TypeError('a passphrase beside a certificate');
-    const passphrase = typeof verdict === 'string' ? verdict : options.passphrase;
-    const handshake = createServerHandshake(await listenerCredentials(options, passphrase, request.identity));
-    handshake.onProgress = () => {
-      core.handshakeProgress(nowUs());
-      driver.wake(core);
-    };
-    core.attachHandshake(handshake, nowUs());
-    connection.ready.then(
-      () => {
-        connection.identity = handshake.peer.identity;
-      },
-      () => {},
-    );
-  } catch {
-    // Whatever went wrong in `authorize` is the listener's own affair: the caller learns that it was refused.
-    core.close(true, REFUSED_CODE, 'the listener could not decide', nowUs());
-  }
-  driver.wake(core);
 }

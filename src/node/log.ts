@@ -1,4 +1,4 @@
-/** Where the library says the few things it has to say by itself: NODE_DEBUG=millrace, and one warning. */
+/** Where the library says the few things it has to say by itself: NODE_DEBUG=millrace, and a warning here and there. */
 import { debuglog } from 'node:util';
 
 /** Printed with NODE_DEBUG=millrace only. */
@@ -6,8 +6,14 @@ export const debug: (message: string) => void = debuglog('millrace');
 
 let warn: (message: string) => void = (message) => process.emitWarning(message, { code: 'MILLRACE_WARNING' });
 
-/** A warning the user should see once. */
-export function log(message: string): void {
+/** What `logOnce` has told; a handful of literals. */
+const told: Set<string> = new Set();
+
+/** A warning the user should see, once per process: strangers may bring about its cause as often as they like. */
+export function logOnce(subject: string, message: string): void {
+  debug(message);
+  if (told.has(subject)) return;
+  told.add(subject);
   warn(message);
 }
 

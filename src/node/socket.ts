@@ -7,7 +7,7 @@ import { TransportError } from '../base/errors.ts';
 import type { PathId } from '../base/protocol.ts';
 import { openFastSocket } from './fast-socket.ts';
 import { FaultInjector, type FaultOptions } from './faults.ts';
-import { log } from './log.ts';
+import { logOnce } from './log.ts';
 import { type Address, CONNECTED_PATH, PathTable } from './paths.ts';
 
 /** What is asked of the kernel per direction: 100 ms at 300 Mbit/s. Linux gives 208 KiB by default. */
@@ -37,8 +37,6 @@ export interface SocketEvents {
   onRefused(): void;
   onError(error: Error): void;
 }
-
-let isBufferWarningGiven = false;
 
 export class UdpSocket {
   readonly #socket: Socket;
@@ -171,9 +169,9 @@ export class UdpSocket {
       this.#socket.setSendBufferSize(SOCKET_BUFFER_BYTES);
       // Linux reports twice what it grants, for its own bookkeeping.
       const granted = Math.min(this.#socket.getRecvBufferSize(), this.#socket.getSendBufferSize());
-      if (granted >= SOCKET_BUFFER_BYTES || isBufferWarningGiven) return;
-      isBufferWarningGiven = true;
-      log(
+      if (granted >= SOCKET_BUFFER_BYTES) return;
+      logOnce(
+        'buffers',
         `socket buffers of ${granted} bytes instead of ${SOCKET_BUFFER_BYTES}: bursts may be lost in this host; ` +
           `raise them with: sysctl -w net.core.rmem_max=${SOCKET_BUFFER_BYTES} net.core.wmem_max=${SOCKET_BUFFER_BYTES}`,
       );

@@ -1,0 +1,75 @@
+/** Who a listener lets in, how it ends, and what it does with what strangers bring about. */
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { connect, type Listener, type ListenOptions, listen } from '../../src/index.ts';
+import { setWarningPrinter } from '../../src/node/log.ts';
+
+const passphrase = 'correct horse battery';
+const host = '127.0.0.1';
+const warnings = vi.fn();
+const listeners: Listener[] = [];
+
+/** A listener that is closed with the test. */
+async function open(options: ListenOptions = {}): Promise<Listener> {
+  const listener = await listen({ host, passphrase, ...options });
+  listeners.push(listener);
+  return listener;
+}
+
+function call(listener: Listener, word: string = passphrase): ReturnType<typeof connect> {
+  return connect({ host, port: listener.address.port, resource: 'x' }, { passphrase: word, timeout: 60_000 });
+}
+
+beforeEach(() => setWarningPrinter(warnings));
+afterEach(async () => {
+  for (const listener of listeners.splice(0)) await listener.close();
+});
+
+describe('authorize', () => {
+  test.each([
+    ['true', true],
+    ['the passphrase', passphrase],
+  ])('lets in by %s', async (_, verdict) => {
+    const listener = await open({ authorize: async () => verdict as true });
+    const connection = await call(listener);
+    await connection.close();
+  });
+
+  test.each([
+    false,
+    undefined,
+    null,
+    0,
+    1,
+    '',
+    {},
+    { reject: undefined },
+    { reject: { code: -1, reason: 'no' } },
+    { reject: { code: 1.5, reason: 'no' } },
+    { reject: { code: 'busy', reason: 'no' } },
+    { reject: { code: 2 ** 60, reason: 'no' } },
+    { reject: { code: 4, reason: 5 } },
+  ])('lets nobody in by %j: the caller is refused with code 1', async (verdict) => {
+    const listener = await open({ authorize: async () => verdict as unknown as true });
+    await expect(call(listener)).rejects.toMatchObject({ code: 'ERR_MILLRACE_REJECTED', wireCode: 1 });
+  });
+
+  test('refuses with its code, whether or not it says why', async () => {
+    const listener = await open({ authorize: () => ({ reject: { code: 404 } }) as unknown as true });
+    await expect(call(listener)).rejects.toMatchObject({ code: 'ERR_MILLRACE_REJECTED', wireCode: 404 });
+  });
+
+  test('that fails refuses, and the process is warned of it once', async () => {
+    const listener = await open({
+      authorize: () => {
+        throw new Error('the database is gone');
+      },
+    });
+    await expect(call(listener)).rejects.toMatchObject({ code: 'ERR_MILLRACE_REJECTED', wireCode: 1 });
+    expect(warnings.mock.calls.length).toBe(1);
+  });
+
+  test('must be a function', async () => {
+    await expect(listen({ passphrase, authorize: true as unknown as () => true })).rejects.toThrow(TypeError);
+    await expect(listen({ passphrase, authorize: null as unknown as () => true })).rejects.toThrow(TypeError);
+  });
+});

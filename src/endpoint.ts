@@ -74,7 +74,7 @@ export interface AcceptOptions {
 export interface EndpointCounters {
   /** For no connection of ours, or no packets at all. */
   unroutable: number;
-  /** Callers turned away because too many handshakes were under way, or too many connections open. */
+  /** Callers turned away: too many handshakes under way, too many connections open, or no more callers are taken. */
   refusedCallers: number;
   /** First packets that do not open: forged or damaged. */
   forgedInitials: number;
@@ -121,6 +121,7 @@ export class Endpoint {
   readonly #tokens: RetryTokens;
   readonly #resets: ResetMaker;
   #halfOpen = 0;
+  #isAccepting = true;
   /** Where the reply that `pollReply` returned last goes. */
   replyPath: PathId = 0;
 
@@ -149,6 +150,11 @@ export class Endpoint {
   /** The connection in slot `slot` (its `slot` property), if it still lives. */
   connectionAt(slot: number): Connection | undefined {
     return this.#routes.ownerOf(slot);
+  }
+
+  /** Takes no more callers. Those that have been heard go on. */
+  stopAccepting(): void {
+    this.#isAccepting = false;
   }
 
   /** Makes a connection that calls. Its first datagram is ready in `pollTransmit`. */
@@ -260,6 +266,10 @@ export class Endpoint {
     const originalKey = toKey(originalId);
     const known = this.#byOriginalId.get(originalKey);
     if (known !== undefined) return known;
+    if (!this.#isAccepting) {
+      this.counters.refusedCallers++;
+      return undefined;
+    }
     const token = copyBytes(datagram, header.tokenStart, header.tokenEnd);
     if (token.length === 0 && this.#halfOpen >= (accept.unprovenMax ?? UNPROVEN_MAX)) {
       this.#askForToken(remoteId, originalId, path, now);

@@ -75,7 +75,7 @@ export async function connect(target: string | Target, options: ConnectOptions =
     core.handshakeProgress(nowUs());
     driver.wake(core);
   };
-  driver.closeWhenIdle();
+  void driver.closeWhenIdle();
   await untilReady(connection, signal);
   connection.identity = handshake.peer.identity;
   return connection;

@@ -8,6 +8,7 @@ import type { Connection } from '../connection/connection.ts';
 import type { ConnectionEvent } from '../connection/events.ts';
 import { type DialOptions, Endpoint, type SharedOptions } from '../endpoint.ts';
 import type { PathKeeper } from '../path/path-set.ts';
+import { type Deferred, deferred } from './deferred.ts';
 import { SEGMENT_BYTES, SEGMENTS_MAX } from './fast-socket.ts';
 import { INTERFACE_POLL_MS, isAddressGone } from './interfaces.ts';
 import { debug } from './log.ts';
@@ -60,7 +61,9 @@ export class Driver {
   #isClosed = false;
   /** Caller: looks whether the address that it sends from still exists. */
   #interfaceTimer: NodeJS.Timeout | undefined;
-  #onIdle: (() => void) | undefined;
+  #closesWhenIdle = false;
+  /** Fulfilled when the sockets are closed. */
+  readonly #closed: Deferred<void> = deferred();
   /** The sockets are not there yet when the endpoint is made. */
   readonly #keeper: PathKeeper = {
     claim: (path) => this.#sockets.claim(path),
@@ -299,7 +302,7 @@ export class Driver {
     this.#deadlines.set(connection.slot, NEVER);
     this.#handlers.delete(connection);
     this.#endpoint.remove(connection);
-    if (this.#handlers.size === 0) this.#onIdle?.();
+    this.#closeIfIdle();
   }
 
   /** Forgets callers without keys: nobody waits for them. What they are to be told has left by the next turn. */
@@ -310,10 +313,15 @@ export class Driver {
     }
   }
 
-  /** Closes the socket as soon as no connection is left. */
-  closeWhenIdle(): void {
-    if (this.#handlers.size === 0) this.closeNow();
-    else this.#onIdle = () => this.closeNow();
+  /** Closes the socket as soon as no connection is left. @returns Fulfilled then: the port is free. */
+  closeWhenIdle(): Promise<void> {
+    this.#closesWhenIdle = true;
+    this.#closeIfIdle();
+    return this.#closed.promise;
+  }
+
+  #closeIfIdle(): void {
+    if (this.#closesWhenIdle && this.#handlers.size === 0) this.closeNow();
   }
 
   /** Closes the socket at once. */
@@ -323,5 +331,6 @@ export class Driver {
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     clearInterval(this.#interfaceTimer);
     this.#sockets.close();
+    this.#closed.resolve();
   }
 }

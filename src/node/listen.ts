@@ -5,6 +5,7 @@ import type { PathId } from '../base/protocol.ts';
 import type { Connection as Core } from '../connection/connection.ts';
 import type { EndpointCounters } from '../endpoint.ts';
 import { admit, type CallRequest, REFUSED_CODE, type Verdict } from './admission.ts';
+import { type CloseInfo, checkCloseInfo } from './close-info.ts';
 import { Connection, DEFAULT_LATENCY_MS } from './connection.ts';
 import { type Credentials, checkListener } from './credentials.ts';
 import { AsyncQueue } from './deferred.ts';
@@ -83,17 +84,24 @@ export class Listener implements AsyncIterable<Connection>, AsyncDisposable {
     return this.#ready[Symbol.asyncIterator]();
   }
 
-  /** Takes no more callers, closes every connection, then the socket. Callers in the middle of a handshake are told once. */
-  async close(info: { readonly closeCode?: number; readonly reason?: string } = {}): Promise<void> {
+  /**
+   * Takes no more callers, closes every connection, then the socket: the port is free when it is fulfilled. Callers in the
+   * middle of a handshake are told once.
+   *
+   * @throws RangeError, TypeError for a code or reason that does not travel; nothing is closed then.
+   */
+  async close(info: CloseInfo = {}): Promise<void> {
+    const checked = checkCloseInfo(info);
+    this.#driver.endpoint.stopAccepting();
     this.#ready.end();
     const closing: Promise<void>[] = [];
     for (const connection of this.#live) {
-      const closed = connection.close(info);
+      const closed = connection.close(checked);
       if (connection.hasKeys) closing.push(closed);
     }
     await Promise.all(closing);
     this.#driver.forgetCallers();
-    this.#driver.closeWhenIdle();
+    await this.#driver.closeWhenIdle();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -97,6 +97,21 @@ describe('an endpoint', () => {
     expect(bench.server.count).toBe(1);
   });
 
+  test('that stops accepting makes nothing of new callers and goes on with those it has heard', () => {
+    const bench = new Bench();
+    const open = bench.dial();
+    bench.run(100);
+    const begun = bench.dial();
+    const first = bench.poll(begun) as Uint8Array;
+    bench.server.handleDatagram(first.slice(), 0, bench.now);
+    bench.server.stopAccepting();
+    const late = bench.dial();
+    bench.run(1000);
+    expect([open.isOpen, bench.types(begun), bench.types(late)]).toEqual([true, ['connected'], []]);
+    expect([bench.server.count, bench.accepted.length]).toEqual([2, 2]);
+    expect(bench.server.counters.refusedCallers).toBeGreaterThan(0);
+  });
+
   test('100,000 garbage datagrams leave nothing behind, and at most 64 answers waiting (seed 5)', () => {
     const bench = new Bench();
     const call = bench.dial();

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { connect, type Listener, type ListenOptions, listen } from '../../src/index.ts';
 import { setWarningPrinter } from '../../src/node/log.ts';
+import { UdpRelay } from '../helpers/udp-relay.ts';
 
 const passphrase = 'correct horse battery';
 const host = '127.0.0.1';
@@ -71,5 +72,38 @@ describe('authorize', () => {
   test('must be a function', async () => {
     await expect(listen({ passphrase, authorize: true as unknown as () => true })).rejects.toThrow(TypeError);
     await expect(listen({ passphrase, authorize: null as unknown as () => true })).rejects.toThrow(TypeError);
+  });
+});
+
+describe('a listener that is closed', () => {
+  test('takes no more callers, though one that is gone without a word keeps it waiting, and gives its port back', async () => {
+    const listener = await open();
+    const { port } = listener.address;
+    const relay = await UdpRelay.open(port);
+    const gone = await connect({ host, port: relay.port }, { passphrase, timeout: 60_000 });
+    await listener[Symbol.asyncIterator]().next();
+    relay.forget();
+    const closed = listener.close();
+    await expect(connect({ host, port }, { passphrase, timeout: 300 })).rejects.toThrow(/answer|listens/);
+    await closed;
+    expect(listener.getStats().connections).toBe(0);
+    await open({ port });
+    await gone.close();
+    relay.close();
+  });
+
+  test('gives its port back when it is fulfilled, though a caller has only just left', async () => {
+    const listener = await open();
+    const { port } = listener.address;
+    const connection = await call(listener);
+    await connection.close();
+    await listener.close();
+    await open({ port });
+  });
+
+  test('with a code that does not travel goes on', async () => {
+    const listener = await open();
+    await expect(listener.close({ closeCode: -1 })).rejects.toThrow(RangeError);
+    await (await call(listener)).close();
   });
 });

@@ -40,6 +40,14 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
+/** As {@link equalBytes}, in a time that does not depend on where they differ: for what a peer has to know. */
+export function equalSecrets(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  let difference = 0;
+  for (let i = 0; i < a.length; i++) difference |= (a[i] as number) ^ (b[i] as number);
+  return difference === 0;
+}
+
 /**
  * Reads fields in order. A read past the end (or a varint above 2^53-1) sets `failed`, returns 0 or an empty view,
  * and every later read fails too: check `failed` once, after the last field. Reusable through `reset`.

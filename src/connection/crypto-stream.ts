@@ -11,6 +11,10 @@ import { CRYPTO_HEADER_BYTES_MAX, writeCryptoFrame } from '../wire/stream.ts';
 
 /** Handshake bytes either end may send (DESIGN §6). */
 export const HANDSHAKE_BYTES_MAX = 65_536;
+/** Received bytes lie in pieces of this size, made when the first byte of one comes. */
+const CHUNK_BYTES = 4_096;
+/** Gaps in what has come: only loss and reordering of a few dozen packets make any. */
+const RANGES_MAX = 64;
 
 /** The sending half: everything sent is kept until the handshake is over. */
 export class CryptoSend implements TokenOwner {
@@ -67,8 +71,8 @@ export class CryptoSend implements TokenOwner {
 
 /** The receiving half: pieces in any order, bytes out in order. */
 export class CryptoReceive {
-  /** Grows with what has come: a caller that only begins must not cost much. */
-  #buffer: Uint8Array = new Uint8Array(0);
+  /** Made as bytes come: a caller that only begins must not cost much. */
+  readonly #chunks: (Uint8Array | undefined)[] = [];
   readonly #received: Ranges = new Ranges();
   #delivered = 0;
 
@@ -76,10 +80,14 @@ export class CryptoReceive {
   insert(offset: number, bytes: Uint8Array): number {
     const end = offset + bytes.length;
     if (end > HANDSHAKE_BYTES_MAX) return WireError.CRYPTO_BUFFER_EXCEEDED;
-    if (end > this.#buffer.length) this.#grow(end);
-    this.#buffer.set(bytes, offset);
+    for (let at = offset; at < end; ) {
+      const start = at % CHUNK_BYTES;
+      const size = Math.min(end - at, CHUNK_BYTES - start);
+      this.#chunk(at - start).set(bytes.subarray(at - offset, at - offset + size), start);
+      at += size;
+    }
     this.#received.add(offset, end);
-    return 0;
+    return this.#received.count > RANGES_MAX ? WireError.CRYPTO_BUFFER_EXCEEDED : 0;
   }
 
   /** True if all of a frame has come before: the peer says it again. */
@@ -87,19 +95,25 @@ export class CryptoReceive {
     return this.#received.covers(offset, end);
   }
 
-  #grow(bytes: number): void {
-    const grown = new Uint8Array(Math.min(HANDSHAKE_BYTES_MAX, Math.max(1024, 2 * bytes)));
-    grown.set(this.#buffer);
-    this.#buffer = grown;
+  /** The piece that begins at `offset` of the stream. */
+  #chunk(offset: number): Uint8Array {
+    const at = offset / CHUNK_BYTES;
+    let chunk = this.#chunks[at];
+    if (chunk === undefined) {
+      chunk = new Uint8Array(CHUNK_BYTES);
+      this.#chunks[at] = chunk;
+    }
+    return chunk;
   }
 
-  /** The next bytes in order (a copy), or undefined. */
+  /** The next bytes in order (a copy), or undefined: at most to the end of a piece. */
   read(): Uint8Array | undefined {
     if (this.#received.count === 0 || this.#received.start(0) > this.#delivered) return undefined;
-    const end = this.#received.end(0);
-    if (end <= this.#delivered) return undefined;
-    const bytes = this.#buffer.slice(this.#delivered, end);
-    this.#delivered = end;
+    const start = this.#delivered % CHUNK_BYTES;
+    const size = Math.min(this.#received.end(0) - this.#delivered, CHUNK_BYTES - start);
+    if (size <= 0) return undefined;
+    const bytes = this.#chunk(this.#delivered - start).slice(start, start + size);
+    this.#delivered += size;
     return bytes;
   }
 }

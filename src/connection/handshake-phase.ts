@@ -17,6 +17,7 @@ import { type CloseFrame, encodeText, REASON_BYTES_MAX, readClose, writeClose } 
 import { TOKEN_KINDS, TokenKind, type TokenOwner } from '../wire/frame-source.ts';
 import { FrameType } from '../wire/frame-types.ts';
 import {
+  CONNECTION_ID_BYTES,
   decodePacketNumber,
   initialHeaderBytes,
   type PacketHeader,
@@ -258,6 +259,8 @@ export class HandshakePhase {
       return InitialResult.AUTHENTICATION;
     }
     if (this.#received.has(packetNumber)) return InitialResult.DUPLICATE;
+    // What would go into short headers, which have no length of it.
+    if (header.scidEnd - header.scidStart !== CONNECTION_ID_BYTES) return WireError.PROTOCOL_VIOLATION;
     if (this.remoteId === undefined) this.remoteId = copyBytes(datagram, header.scidStart, header.scidEnd);
     const reader = this.#reader.reset(datagram, header.payloadStart, header.end - TAG_BYTES);
     let isEliciting = false;

@@ -2,7 +2,7 @@
  * Takes a datagram apart: packets, then frames, each handed to its owner by a table. In: datagrams. Out: calls into the
  * parts; at most one error to close with. Nothing here throws for what a peer sends. Source: RFC 9000 §12; ARCHITECTURE.md.
  */
-import { Reader } from '../base/bytes.ts';
+import { copyBytes, Reader } from '../base/bytes.ts';
 import { WireError } from '../base/errors.ts';
 import type { Micros } from '../base/protocol.ts';
 import { TAG_BYTES } from '../crypto/protection.ts';
@@ -19,6 +19,9 @@ import type { ConnectionState } from './state.ts';
 
 /** Bytes of 1-RTT packets kept by a server whose keys are not there yet (DESIGN D2). */
 const UNDECRYPTABLE_BYTES_MAX = 262_144;
+
+/** What keeping a packet costs beside its bytes. */
+const KEPT_BYTES = 128;
 
 /** Packets remembered that were refused so. */
 const REFUSED_MAX = 64;
@@ -169,15 +172,16 @@ export class Receiver {
     return isEliciting;
   }
 
-  /** A 1-RTT packet before the keys: kept, within bounds, until they come. */
+  /** A 1-RTT packet before the keys: kept, within bounds, until they come. A view would keep the whole datagram. */
   #keep(datagram: Uint8Array): void {
-    const packet = datagram.subarray(this.#header.start, this.#header.end);
-    if (this.#undecryptableBytes + packet.length > UNDECRYPTABLE_BYTES_MAX) {
+    const { start, payloadStart, end } = this.#header;
+    const heldBytes = KEPT_BYTES + end - start;
+    if (end - payloadStart < TAG_BYTES || this.#undecryptableBytes + heldBytes > UNDECRYPTABLE_BYTES_MAX) {
       this.#state.counters.rejected.keys++;
       return;
     }
-    this.#undecryptable.push(packet);
-    this.#undecryptableBytes += packet.length;
+    this.#undecryptable.push(copyBytes(datagram, start, end));
+    this.#undecryptableBytes += heldBytes;
   }
 
   /** The keys have come: the packets that waited for them are taken in order. */

@@ -313,7 +313,8 @@ export class Transmitter {
   /** CONNECTION_CLOSE in every packet number space that the peer may be able to open. */
   #writeClosing(out: Uint8Array, now: Micros): number {
     const { close, handshake, keys } = this.#state;
-    if (!close.isDue || this.#room(now) < PACKET_BYTES_MIN) return 0;
+    const sizeMax = Math.min(DATAGRAM_BYTES_MIN, this.#room(now));
+    if (!close.isDue || sizeMax < PACKET_BYTES_MIN) return 0;
     close.isDue = false;
     let size = 0;
     if (handshake !== undefined) {
@@ -332,7 +333,7 @@ export class Transmitter {
     const numberBytes = packetNumberBytes(packetNumber, recovery.largestAcked);
     const headerBytes = shortHeaderBytes(false, numberBytes);
     const { isApplication, errorCode, reason } = close.frame;
-    const writer = this.#writer.reset(out, size + headerBytes, DATAGRAM_BYTES_MIN - TAG_BYTES - LENGTH_BYTES);
+    const writer = this.#writer.reset(out, size + headerBytes, sizeMax - TAG_BYTES - LENGTH_BYTES);
     this.#hasData = false;
     exchange.writeNow(writer);
     writeClose(writer, isApplication, errorCode, 0, encodeText(reason, REASON_BYTES_MAX));

@@ -60,6 +60,8 @@ export class ConnectionIds implements FrameSource {
   /** Sequence numbers of the peer's that have come, retired ones included: a frame may come twice, and late. */
   readonly #learnt: Ranges = new Ranges();
   #nextSequence = 1;
+  /** The highest of our sequence numbers that the peer may know: the handshake's, then what was written. */
+  #toldSequence = 0;
   /** The peer wants nothing below this used any more. */
   #retirePriorTo = 0;
 
@@ -123,11 +125,14 @@ export class ConnectionIds implements FrameSource {
     const error = this.#learn(sequence, id, token);
     if (error !== 0) return error;
     this.#retirePriorTo = Math.max(this.#retirePriorTo, retirePriorTo);
+    // Something has to be put into headers: an end that takes back all its IDs is not of this protocol.
+    const kept = this.#remote.find((entry) => entry.sequence >= this.#retirePriorTo);
+    if (kept === undefined) return WireError.PROTOCOL_VIOLATION;
     for (let at = this.#remote.length - 1; at >= 0; at--) {
       const entry = this.#remote[at] as RemoteId;
       if (entry.sequence >= this.#retirePriorTo) continue;
       this.#retire(at);
-      if (entry.isUsed) onRetired(entry.id, this.take(entry.id));
+      if (entry.isUsed) onRetired(entry.id, this.take(kept.id));
     }
     if (this.#remote.length > CONNECTION_IDS_MAX) return WireError.CONNECTION_ID_LIMIT_ERROR;
     return this.#toRetire.length > RETIREMENTS_MAX ? WireError.CONNECTION_ID_LIMIT_ERROR : 0;
@@ -162,7 +167,7 @@ export class ConnectionIds implements FrameSource {
 
   /** RETIRE_CONNECTION_ID: the peer will not use that ID of ours any more, and gets another one. */
   onRetireId(sequence: number): number {
-    if (sequence >= this.#nextSequence) return WireError.PROTOCOL_VIOLATION;
+    if (sequence > this.#toldSequence) return WireError.PROTOCOL_VIOLATION;
     const at = this.#local.findIndex((entry) => entry.sequence === sequence);
     const entry = this.#local[at];
     if (entry === undefined || this.#issuer === undefined) return 0;
@@ -202,6 +207,7 @@ export class ConnectionIds implements FrameSource {
       writer.u8(entry.id.length);
       writer.copy(entry.id);
       writer.copy(entry.resetToken);
+      this.#toldSequence = Math.max(this.#toldSequence, sequence);
       record.note(TokenKind.PATH, FrameType.NEW_CONNECTION_ID, sequence, 0);
     }
     return writer.at > before;

@@ -227,7 +227,10 @@ export class PathSet {
     // Whoever copies packets from elsewhere, faster than the path, is found out by the peer's answer on the old one.
     if (isServer && before.isValidated) before.askOnce(now);
     if (!target.isValidated) {
-      if (keeper.isSameHost(before.id, target.id)) target.fullRateUntilUs = now + probeTimeoutUs();
+      // Of the host where the peer was proven to be, once: ports of a host that nobody has proven are its as well.
+      if (keeper.isSameHost(before.id, target.id)) {
+        target.fullRateUntilUs = before.isValidated ? now + probeTimeoutUs() : before.fullRateUntilUs;
+      }
       target.validate(probeTimeoutUs(), now);
     }
     const isFlapping = now - this.#movedAtUs < probeTimeoutUs();

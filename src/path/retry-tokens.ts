@@ -3,7 +3,7 @@
  * caller's address and first connection ID, tokens that come back. Out: tokens; true for one that is genuine, fresh and
  * used for the first time. Source: RFC 9000 §8.1.3, §8.1.4; docs/wire-format.md §1.4.
  */
-import { concatBytes, equalBytes, Writer } from '../base/bytes.ts';
+import { concatBytes, equalSecrets, Writer } from '../base/bytes.ts';
 import { MILLISECOND, type Micros } from '../base/protocol.ts';
 import type { Mac } from './stateless-reset.ts';
 
@@ -40,7 +40,7 @@ export class RetryTokens {
   /** True for a token that was issued to this caller in the last 15 s. */
   isGenuine(token: Uint8Array, address: Uint8Array, originalId: Uint8Array, now: Micros): boolean {
     if (token.length !== RETRY_TOKEN_BYTES) return false;
-    if (!equalBytes(token.subarray(TIME_BYTES), this.#tag(token, address, originalId))) return false;
+    if (!equalSecrets(token.subarray(TIME_BYTES), this.#tag(token, address, originalId))) return false;
     const issuedMs = readU32(token);
     const ageMs = (Math.floor(now / MILLISECOND) - issuedMs + TWO_32) % TWO_32;
     return ageMs <= LIFETIME_MS;

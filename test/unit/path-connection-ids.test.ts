@@ -94,6 +94,17 @@ describe('connection IDs of ours', () => {
     expect(flush()).toEqual([]);
     expect(ids.onRetireId(9)).toBe(WireError.PROTOCOL_VIOLATION);
   });
+
+  test('one that the peer was never told of cannot be retired: no walk through numbers makes IDs', () => {
+    const { ids, flush, retired } = rig();
+    expect(ids.onRetireId(1)).toBe(WireError.PROTOCOL_VIOLATION);
+    flush(60);
+    expect(ids.onRetireId(1)).toBe(WireError.PROTOCOL_VIOLATION);
+    flush();
+    expect(ids.onRetireId(2)).toBe(0);
+    expect(ids.onRetireId(3)).toBe(WireError.PROTOCOL_VIOLATION);
+    expect(retired).toEqual([101]);
+  });
 });
 
 describe("the peer's connection IDs", () => {
@@ -136,6 +147,25 @@ describe("the peer's connection IDs", () => {
     expect(learn(2, 1)).toBe(0);
     expect(replaced).toEqual([[2, 51]]);
     expect(flush()).toEqual([[RETIRE, 0]]);
+  });
+
+  test('two in use that the peer wants back are both replaced, by one if there is no more', () => {
+    const { ids, learn, flush, replaced } = rig();
+    flush();
+    learn(1);
+    ids.take(THEIRS);
+    expect(learn(2, 2)).toBe(0);
+    expect(replaced).toEqual([
+      [51, 52],
+      [2, 52],
+    ]);
+  });
+
+  test('a peer that takes back all of them breaks the protocol', () => {
+    const { ids, learn } = rig();
+    learn(5);
+    ids.release(ids.take(THEIRS));
+    expect(learn(5, 5)).toBe(WireError.PROTOCOL_VIOLATION);
   });
 
   test('one below what was retired is retired at once', () => {

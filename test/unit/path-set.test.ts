@@ -2,17 +2,22 @@ import { describe, expect, test } from 'vitest';
 import { MILLISECOND } from '../../src/base/protocol.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import type { ConnectionIds } from '../../src/path/connection-ids.ts';
-import { NO_KEEPER, PathSet } from '../../src/path/path-set.ts';
+import { NO_KEEPER, type PathKeeper, PathSet } from '../../src/path/path-set.ts';
 
 const HOME = 0;
-const ELSEWHERE = 1;
+const ELSEWHERE = 100;
+/** Ports of a host: a hundred of each. */
+const OF_PORTS: PathKeeper = {
+  ...NO_KEEPER,
+  isSameHost: (a, b) => Math.floor(a / 100) === Math.floor(b / 100),
+};
 const ID = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
 
 function serverPaths(): PathSet {
   const ids = { take: () => ID, release() {} } as unknown as ConnectionIds;
   return new PathSet({
     isServer: true,
-    keeper: NO_KEEPER,
+    keeper: OF_PORTS,
     events: { onMoved() {}, onNewRoute() {}, onWanted() {} },
     random: new SeededRandom(1),
     ids,
@@ -99,4 +104,32 @@ test('a server that has answered a handshake in two places asks before it takes 
   paths.onProof(0);
   expect(paths.active.isValidated).toBe(false);
   expect(paths.active.isValidating).toBe(true);
+});
+
+describe('the amplification limit', () => {
+  const creditOf = (paths: PathSet, atMs: number): number => paths.active.credit(atMs * MILLISECOND);
+
+  test('does not hold for one probe timeout on another port of a host that is proven', () => {
+    const paths = provenPaths();
+    arrive(paths, HOME + 1, 7, 0);
+    expect(creditOf(paths, 99)).toBe(Number.POSITIVE_INFINITY);
+    expect(creditOf(paths, 100)).toBe(300);
+  });
+
+  test('is not put off by going on to further ports', () => {
+    const paths = provenPaths();
+    arrive(paths, HOME + 1, 7, 0);
+    arrive(paths, HOME + 2, 8, 90);
+    expect(creditOf(paths, 99)).toBe(Number.POSITIVE_INFINITY);
+    expect(creditOf(paths, 100)).toBe(300);
+  });
+
+  test('holds on a host that has proven nothing, however many of its ports are named', () => {
+    const paths = provenPaths();
+    for (const [i, port] of [0, 1, 0, 1].entries()) {
+      arrive(paths, ELSEWHERE + port, 7 + i, i);
+      expect(paths.active.id).toBe(ELSEWHERE + port);
+      expect(creditOf(paths, i)).toBeLessThanOrEqual(600);
+    }
+  });
 });

@@ -95,6 +95,11 @@ export class BlockDecoder {
     return this.#blocks.length === 0;
   }
 
+  /** Row operations of elimination so far, each over at most 64 bytes. */
+  get rowOperations(): number {
+    return this.#systems.rowOperations;
+  }
+
   /**
    * Takes one source symbol, first copy or resend. O(1) unless a block at hand touches it.
    *
@@ -232,13 +237,16 @@ export class BlockDecoder {
   }
 
   #addBlock(block: LiveBlock): void {
+    if (!this.#systems.add(block)) {
+      this.unusedCount++;
+      return;
+    }
     for (let i = 0, id = block.first; i < block.k; i++, id += block.stride) {
       if (this.#window.get(id) === undefined) this.#window.cover(id, block);
     }
     this.#blocks.push(block);
     this.#oldestFirst = Math.min(this.#oldestFirst, block.first);
     this.#oldestLast = Math.min(this.#oldestLast, block.last);
-    this.#systems.add(block);
     this.#countRepair();
     const { waiting } = this.#systems;
     if (waiting.length > WAITING_BLOCKS_MAX) this.#drop([waiting[0] as LiveBlock]);
@@ -246,7 +254,10 @@ export class BlockDecoder {
 
   #countRepair(): void {
     this.#repairCount++;
-    if (this.#repairCount > this.#limits.repairMax) this.#drop([this.#blocks[0] as LiveBlock]);
+    if (this.#repairCount <= this.#limits.repairMax) return;
+    // The whole system: to take one of its rows back would mean to eliminate all others anew.
+    const oldest = this.#blocks[0] as LiveBlock;
+    this.#drop(oldest.system === undefined ? [oldest] : [...oldest.system.blocks]);
   }
 
   /** A missing symbol is at hand: the blocks that touch it come closer, and what misses nothing goes. */
@@ -289,12 +300,20 @@ export class BlockDecoder {
   }
 
   /**
-   * Gives up every block that begins below `base`, or whose system misses nothing that is still wanted: what ends below
-   * the floor may tell of symbols that others, above it, miss too.
+   * Gives up every system with a block that begins below `base`, and every block whose system misses nothing that is
+   * still wanted: what ends below the floor may tell of symbols that others, above it, miss too.
    */
   #dropOld(base: number): void {
     const systems = this.#systems;
-    this.#drop(this.#blocks.filter((block) => block.first < base || systems.newestOf(block) < this.#floor));
+    for (const { first, system } of this.#blocks) {
+      if (first < base && system !== undefined) system.isGivenUp = true;
+    }
+    this.#drop(
+      this.#blocks.filter(
+        (block) =>
+          block.first < base || block.system?.isGivenUp === true || systems.newestOf(block) < this.#floor,
+      ),
+    );
     this.#oldestLast = Number.POSITIVE_INFINITY;
     for (const block of this.#blocks) this.#oldestLast = Math.min(this.#oldestLast, systems.newestOf(block));
   }

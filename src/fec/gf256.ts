@@ -56,7 +56,11 @@ export function addScaled(target: Uint8Array, source: Uint8Array, factor: number
   }
 }
 
-/** `target ^= factor * source` over `length` elements of both, from their offsets on; no views are made. */
+/**
+ * `target ^= factor * source` over `length` elements of both, from their offsets on; no views are made.
+ *
+ * @returns How many of those elements of `target` are not 0 now.
+ */
 export function addScaledRow(
   target: Uint8Array,
   targetAt: number,
@@ -64,9 +68,13 @@ export function addScaledRow(
   sourceAt: number,
   factor: number,
   length: number,
-): void {
+): number {
+  const products = productsOf(factor);
+  let entries = 0;
   for (let i = 0; i < length; i++) {
-    const product = multiply(factor, source[sourceAt + i] as number);
-    target[targetAt + i] = (target[targetAt + i] as number) ^ product;
+    const value = (target[targetAt + i] as number) ^ (products[source[sourceAt + i] as number] as number);
+    target[targetAt + i] = value;
+    if (value !== 0) entries++;
   }
+  return entries;
 }

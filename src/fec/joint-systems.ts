@@ -5,13 +5,23 @@
  */
 import { UNKNOWNS_MAX } from './codec.ts';
 import { rowCoefficients } from './coefficients.ts';
-import { type LiveBlock, RepairSystem, remove } from './repair-system.ts';
+import { type EliminationWork, type LiveBlock, RepairSystem, remove } from './repair-system.ts';
 import type { SymbolWindow } from './symbol-window.ts';
+
+/**
+ * Row operations that a frame of the peer may cost, on average since the beginning, whatever it holds. It changes a system
+ * twice at most: its row comes, and the symbol that it gives goes. Each time a row meets every other one at most twice, and
+ * as many rows again once the system is taken apart, which as many changes have to pay for as it has rows.
+ */
+export const ROW_OPERATIONS_PER_FRAME_MAX: number = 2 * 2 * 2 * UNKNOWNS_MAX;
+/** `#place`: the system would be too large. */
+const WAITS = -1;
 
 export class JointSystems {
   /** Blocks whose system would be too large, oldest first. The owner keeps them few. */
   readonly waiting: LiveBlock[] = [];
   readonly #window: SymbolWindow;
+  readonly #work: EliminationWork = { rowOperations: 0 };
   readonly #queue: RepairSystem[] = [];
   /** Something changed that may let a waiting block in. */
   #mayPlaceWaiting = false;
@@ -40,19 +50,40 @@ export class JointSystems {
     }
   }
 
-  /** Takes a new block, whose missing symbols the window knows to be covered by it. */
-  add(block: LiveBlock): void {
-    if (!this.#place(block)) this.waiting.push(block);
+  /** Row operations of elimination so far. */
+  get rowOperations(): number {
+    return this.#work.rowOperations;
   }
 
-  /** The newest symbol that the block, or one it shares a system with, misses; its own end while blocks wait for room. */
-  newestOf({ last, system }: LiveBlock): number {
-    return system === undefined || this.waiting.length > 0 ? last : Math.max(...system.ids);
+  /** Takes a new block of one row; the window is to know then what it covers. False if it follows from what is at hand. */
+  add(block: LiveBlock): boolean {
+    const news = this.#place(block);
+    if (news === WAITS) this.waiting.push(block);
+    else if (news === 0) {
+      this.retire(block);
+      block.system = undefined;
+      return false;
+    }
+    return true;
   }
 
   /** Takes a further row of a block. False if it follows from what is at hand. */
   addRow(block: LiveBlock, row: number): boolean {
-    return block.system === undefined || this.#addRow(block.system, block, row);
+    const { system } = block;
+    if (system === undefined) return true;
+    if (!this.#addRow(system, block, row)) return false;
+    system.rowCount++;
+    system.changeCount++;
+    return true;
+  }
+
+  /**
+   * The newest symbol that a block still helps with: that of its whole system, or its own end while blocks wait for room
+   * and the system may be taken apart.
+   */
+  newestOf({ last, system }: LiveBlock): number {
+    if (system === undefined) return last;
+    return this.waiting.length > 0 && mayTakeApart(system) ? last : system.newest;
   }
 
   /** A missing symbol turned up; `blocks` touched it. */
@@ -61,6 +92,7 @@ export class JointSystems {
     for (let i = 0; i < blocks.length && system === undefined; i++) system = blocks[i]?.system;
     if (system !== undefined) {
       system.removeColumn(system.columnOf(id));
+      system.changeCount++;
       this.#enqueue(system);
     }
     if (this.waiting.length > 0) this.#mayPlaceWaiting = true;
@@ -68,10 +100,12 @@ export class JointSystems {
 
   /** Forgets a block that misses nothing any more. Its rows are empty by now. */
   retire(block: LiveBlock): void {
-    remove(block.system === undefined ? this.waiting : block.system.blocks, block);
+    const { system } = block;
+    remove(system === undefined ? this.waiting : system.blocks, block);
+    if (system !== undefined) system.rowCount -= block.rows.length;
   }
 
-  /** Gives blocks up; the systems that they were part of are rebuilt from the others. */
+  /** Gives blocks up; the systems that they were part of are rebuilt from the others, if they leave any. */
   drop(blocks: readonly LiveBlock[]): void {
     const affected: RepairSystem[] = [];
     for (const block of blocks) {
@@ -91,33 +125,37 @@ export class JointSystems {
     this.#queue.push(system);
   }
 
-  /** False if the block's system would have more unknowns than {@link UNKNOWNS_MAX}. */
-  #place(block: LiveBlock): boolean {
-    if (block.missing > UNKNOWNS_MAX) return false;
+  /** Returns how many rows told something new, or WAITS if there would be more unknowns than {@link UNKNOWNS_MAX}. */
+  #place(block: LiveBlock): number {
+    if (block.missing > UNKNOWNS_MAX) return WAITS;
     let touched = this.#systemsOf(block);
     if (this.#unknownsWith(block, touched) > UNKNOWNS_MAX) {
       // What has shrunk may have fallen apart: perhaps the block touches only a part of it.
-      if (!touched.some((system) => system.hasShrunk)) return false;
-      for (const system of touched) this.#split(system);
+      const worn = touched.filter((system) => system.hasShrunk && mayTakeApart(system));
+      if (worn.length === 0) return WAITS;
+      for (const system of worn) this.#split(system);
       touched = this.#systemsOf(block);
-      if (this.#unknownsWith(block, touched) > UNKNOWNS_MAX) return false;
+      if (this.#unknownsWith(block, touched) > UNKNOWNS_MAX) return WAITS;
     }
-    const system = touched[0] ?? new RepairSystem();
+    const system = touched[0] ?? new RepairSystem(this.#work);
     for (let i = 1; i < touched.length; i++) system.absorb(touched[i] as RepairSystem);
     for (let i = 0, id = block.first; i < block.k; i++, id += block.stride) {
       if (this.#window.get(id) === undefined && system.columnOf(id) < 0) system.addColumn(id);
     }
     block.system = system;
     system.blocks.push(block);
-    for (const row of block.rows) this.#addRow(system, block, row);
+    system.rowCount += block.rows.length;
+    let news = 0;
+    for (const row of block.rows) if (this.#addRow(system, block, row)) news++;
+    system.changeCount += news;
     this.#enqueue(system);
-    return true;
+    return news;
   }
 
   #placeWaiting(): void {
     this.#mayPlaceWaiting = false;
     for (let i = this.waiting.length - 1; i >= 0; i--) {
-      if (this.#place(this.waiting[i] as LiveBlock)) this.waiting.splice(i, 1);
+      if (this.#place(this.waiting[i] as LiveBlock) !== WAITS) this.waiting.splice(i, 1);
     }
   }
 
@@ -165,5 +203,11 @@ export class JointSystems {
     system.clear();
     for (const block of blocks) block.system = undefined;
     for (const block of blocks) this.#place(block);
+    for (const block of blocks) if (block.system !== undefined) block.system.changeCount = 0;
   }
+}
+
+/** True when enough has happened to a system to pay for its elimination anew. */
+function mayTakeApart(system: RepairSystem): boolean {
+  return system.rowCount <= system.changeCount;
 }

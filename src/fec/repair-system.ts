@@ -32,6 +32,12 @@ export interface LiveBlock {
   system: RepairSystem | undefined;
 }
 
+/** What elimination has cost so far, counted by all systems of a decoder. */
+export interface EliminationWork {
+  /** Times that one row was added to another, over at most {@link UNKNOWNS_MAX} columns. */
+  rowOperations: number;
+}
+
 export class RepairSystem {
   /** Symbol id of each column. */
   readonly ids: number[] = [];
@@ -41,6 +47,14 @@ export class RepairSystem {
   isQueued = false;
   /** True once a column has gone: the rest may have fallen apart into smaller systems. */
   hasShrunk = false;
+  /** True while its blocks are being given up. */
+  isGivenUp = false;
+  /** Repair symbols of its blocks. */
+  rowCount = 0;
+  /** Rows that came and columns that went since it was put together. */
+  changeCount = 0;
+  /** Highest symbol id of any column; -1 if there is none. */
+  newest = -1;
 
   /** Shape [rank + 1][UNKNOWNS_MAX]: the last row is the one being added. */
   readonly #cells: Uint8Array = new Uint8Array((UNKNOWNS_MAX + 1) * UNKNOWNS_MAX);
@@ -49,7 +63,12 @@ export class RepairSystem {
   /** Entries of each row beside the leading one; 0 = determined. */
   readonly #extras: Uint8Array = new Uint8Array(UNKNOWNS_MAX);
   readonly #work: Uint8Array = new Uint8Array(UNKNOWNS_MAX);
+  readonly #cost: EliminationWork;
   #rank = 0;
+
+  constructor(cost: EliminationWork) {
+    this.#cost = cost;
+  }
 
   /** Independent rows at hand. */
   get rank(): number {
@@ -63,6 +82,7 @@ export class RepairSystem {
 
   /** Adds a column; the caller has checked that there are fewer than {@link UNKNOWNS_MAX}. */
   addColumn(id: number): number {
+    if (id > this.newest) this.newest = id;
     return this.ids.push(id) - 1;
   }
 
@@ -95,7 +115,9 @@ export class RepairSystem {
     for (let i = 0; i < count; i++) work[columns[i] as number] = coefficients[i] as number;
     for (let row = 0; row < this.#rank; row++) {
       const factor = work[this.#pivots[row] as number] as number;
-      if (factor !== 0) addScaledRow(work, 0, this.#cells, row * UNKNOWNS_MAX, factor, width);
+      if (factor === 0) continue;
+      addScaledRow(work, 0, this.#cells, row * UNKNOWNS_MAX, factor, width);
+      this.#cost.rowOperations++;
     }
     const row = this.#rank;
     this.#cells.set(work, row * UNKNOWNS_MAX);
@@ -124,6 +146,9 @@ export class RepairSystem {
       this.blocks.push(block);
     }
     this.hasShrunk ||= other.hasShrunk;
+    this.rowCount += other.rowCount;
+    this.changeCount += other.changeCount;
+    this.newest = Math.max(this.newest, other.newest);
     other.clear();
   }
 
@@ -131,11 +156,15 @@ export class RepairSystem {
   clear(): void {
     this.ids.length = 0;
     this.blocks.length = 0;
+    this.rowCount = 0;
+    this.changeCount = 0;
+    this.newest = -1;
     this.#rank = 0;
   }
 
   /** A missing symbol is missing no more: its column leaves. O(rank), or O(rank * columns) for a leading column. */
   removeColumn(column: number): void {
+    const id = this.ids[column] as number;
     this.hasShrunk = true;
     let owner = -1;
     for (let row = 0; row < this.#rank; row++) {
@@ -151,6 +180,7 @@ export class RepairSystem {
     }
     this.#moveColumn(this.ids.length - 1, column);
     this.ids.pop();
+    if (id === this.newest) this.newest = Math.max(-1, ...this.ids);
   }
 
   /**
@@ -186,10 +216,8 @@ export class RepairSystem {
       const at = row * UNKNOWNS_MAX;
       const factor = this.#cells[at + pivot] as number;
       if (row === source || factor === 0) continue;
-      addScaledRow(this.#cells, at, this.#cells, from, factor, width);
-      let entries = 0;
-      for (let column = 0; column < width; column++) if (this.#cells[at + column] !== 0) entries++;
-      this.#extras[row] = entries - 1;
+      this.#extras[row] = addScaledRow(this.#cells, at, this.#cells, from, factor, width) - 1;
+      this.#cost.rowOperations++;
     }
   }
 

@@ -18,7 +18,7 @@ import type { Lifecycle } from './lifecycle.ts';
 import type { ConnectionState } from './state.ts';
 
 /** Bytes of 1-RTT packets kept by a server whose keys are not there yet (DESIGN D2). */
-const UNDECRYPTABLE_BYTES_MAX = 262_144;
+export const UNDECRYPTABLE_BYTES_MAX = 262_144;
 
 /** What keeping a packet costs beside its bytes. */
 const KEPT_BYTES = 128;

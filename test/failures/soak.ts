@@ -3,7 +3,8 @@
  * on a thousand seeds, in one process. The case that has used the least computing time so far goes next, so that cheap ones have all
  * their seeds soon and dear ones as many as the time allows. Stops after so many minutes, or when it is told to; what is
  * done is kept in the state file, and the next run of the same sources goes on there. Several processes take a part each,
- * with state files of their own; one file after the other (`cat`) is the state of all. Exit 1 if anything failed.
+ * every N-th seed, with state files of their own; one file after the other (`cat`) is the state of all. Exit 1 if anything
+ * failed.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -50,24 +51,26 @@ class Progress {
   readonly one: FailureCase;
   readonly outcomes: Outcome[] = [];
   cpuMs = 0;
-  #next = 1;
+  readonly #done = new Set<number>();
+  #next = part;
 
   constructor(one: FailureCase) {
     this.one = one;
   }
 
   get seed(): number {
+    while (this.#done.has(this.#next)) this.#next += parts;
     return this.#next;
   }
 
   get isDone(): boolean {
-    return this.#next > seeds;
+    return this.seed > seeds;
   }
 
   add(outcome: Outcome, cpuMs: number): void {
     this.outcomes.push(outcome);
     this.cpuMs += cpuMs;
-    this.#next = outcome.seed + 1;
+    this.#done.add(outcome.seed);
   }
 }
 
@@ -123,11 +126,8 @@ function leastUsed(all: readonly Progress[]): Progress | undefined {
 
 /** Cases of half a minute are for whoever names them. */
 const chosen = ALL.filter(
-  ({ row, name, isLong }, i) =>
-    // Neighbours may share a run: they stay together.
-    Math.floor((i * parts) / ALL.length) === part - 1 &&
-    `${row} ${name}`.includes(values.only) &&
-    (isLong !== true || values.only !== ''),
+  ({ row, name, isLong }) =>
+    `${row} ${name}`.includes(values.only) && (isLong !== true || values.only !== ''),
 );
 const progress = chosen.map((one) => new Progress(one));
 const sources = sourcesHash();

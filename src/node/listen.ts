@@ -32,7 +32,9 @@ export interface ListenOptions extends TransportOptions, Credentials {
   readonly signal?: AbortSignal | undefined;
   /**
    * A secret of at least 16 characters that stays the same over restarts: callers then learn at once that a restarted
-   * listener does not know them any more, and need not wait for their idle timeout. Default: another one each time.
+   * listener, on the same host and port, does not know them any more, and need not wait for their idle timeout. It belongs
+   * to this one listener: whoever sees a connection to one of two that share it could end that with the other's help.
+   * Default: another one each time.
    */
   readonly resetKey?: string | undefined;
   /**
@@ -159,7 +161,7 @@ export async function listen(options: ListenOptions = {}): Promise<Listener> {
     );
     return connection;
   };
-  const resetKey = resetKeyOf(options);
+  const resetKey = resetKeyOf(options, port);
   driver = await open(options.host, port, options, shared, { onCaller: accept, resetKey });
   const listener = new Listener(driver, ready, live);
   const close = (): void => void listener.close({ reason: 'the listener was closed' });
@@ -178,14 +180,18 @@ function throwIfAborted(signal: AbortSignal | undefined): void {
   throw new TransportError('ERR_MILLRACE_ABORTED', message, { cause: signal?.reason });
 }
 
-/** What stateless reset tokens are made with; undefined: at random. A private key is as good a secret as any. */
-function resetKeyOf({ resetKey, key }: ListenOptions): Uint8Array | undefined {
-  if (resetKey === undefined && key === undefined) return undefined;
-  if (resetKey !== undefined && (typeof resetKey !== 'string' || resetKey.length < RESET_KEY_LENGTH_MIN)) {
+/**
+ * What stateless reset tokens are made with; undefined: at random. Connection IDs travel in the clear, so two listeners that
+ * make the same token of one would let an observer ask this for that one's (RFC 9000 §21.11): hence host and port.
+ */
+function resetKeyOf({ resetKey, host = '' }: ListenOptions, port: number): Uint8Array | undefined {
+  if (resetKey === undefined) return undefined;
+  if (typeof resetKey !== 'string' || resetKey.length < RESET_KEY_LENGTH_MIN) {
     throw new RangeError(`resetKey has at least ${RESET_KEY_LENGTH_MIN} characters`);
   }
-  const secret = resetKey ?? [key].flat().map(String).join('\n');
-  return createHmac('sha256', 'millrace reset key').update(secret).digest();
+  // Callers of before would not find a listener that has another port each time.
+  if (port === 0) return undefined;
+  return createHmac('sha256', resetKey).update(`millrace reset key ${host} ${port}`).digest();
 }
 
 /** All addresses: one socket for IPv6 and IPv4 where the system has both, else IPv4. */

@@ -11,7 +11,7 @@ export type Carry = (forward: () => void) => void;
 
 export class UdpRelay {
   readonly #inside: Socket = createSocket('udp4');
-  readonly #target: number;
+  #target: number;
   readonly #carry: Carry;
   #isClosed = false;
   /** Outer socket by inner port. */
@@ -34,6 +34,11 @@ export class UdpRelay {
 
   get port(): number {
     return this.#inside.address().port;
+  }
+
+  /** What callers send goes to another listener from here on; what that answers comes back. */
+  redirect(port: number): void {
+    this.#target = port;
   }
 
   #out(message: Buffer, port: number): void {

@@ -1,7 +1,9 @@
 /** Who a listener lets in, how it ends, and what it does with what strangers bring about. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { connect, type Listener, type ListenOptions, listen } from '../../src/index.ts';
+import { type Connection, connect, type Listener, type ListenOptions, listen } from '../../src/index.ts';
 import { setWarningPrinter } from '../../src/node/log.ts';
+import { ca, server } from '../helpers/certificates.ts';
+import { freePort } from '../helpers/free-port.ts';
 import { UdpRelay } from '../helpers/udp-relay.ts';
 
 const passphrase = 'correct horse battery';
@@ -105,5 +107,57 @@ describe('a listener that is closed', () => {
     const listener = await open();
     await expect(listener.close({ closeCode: -1 })).rejects.toThrow(RangeError);
     await (await call(listener)).close();
+  });
+});
+
+describe('a packet for a connection that the listener does not know', () => {
+  const resetKey = 'sixteen characters, and more';
+
+  /** The listener tells the tokens with its first packets; what was asked after those is answered after them. */
+  async function haveTokens(connection: Connection): Promise<void> {
+    await connection.report();
+    await connection.report();
+  }
+
+  test.each<[string, ListenOptions]>([
+    ['certificate', { passphrase: undefined, ...server }],
+    ['resetKey', { resetKey }],
+  ])('ends no connection to another listener with the same %s', async (_, options) => {
+    const own = await open({ port: await freePort(), ...options });
+    const other = await open({ port: await freePort(), ...options });
+    const relay = await UdpRelay.open(own.address.port);
+    const credentials = options.cert === undefined ? { passphrase } : { ca };
+    const connection = await connect({ host, port: relay.port }, { ...credentials, timeout: 60_000 });
+    const accepted = (await own[Symbol.asyncIterator]().next()).value as Connection;
+    await haveTokens(connection);
+    relay.redirect(other.address.port);
+    while (other.getStats().resetsSent === 0) {
+      connection.datagrams.send(new Uint8Array(500));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    relay.redirect(own.address.port);
+    const stream = await connection.createUnidirectionalStream();
+    await stream.getWriter().close();
+    await accepted.incomingUnidirectionalStreams[Symbol.asyncIterator]().next();
+    await connection.close();
+    relay.close();
+  });
+
+  test('tells the caller so when the listener was restarted with its resetKey', async () => {
+    const port = await freePort();
+    const before = await open({ port, resetKey });
+    let isDown = false;
+    const relay = await UdpRelay.open(port, (forward) => {
+      if (!isDown) forward();
+    });
+    const connection = await connect({ host, port: relay.port }, { passphrase, timeout: 60_000 });
+    await haveTokens(connection);
+    isDown = true;
+    await before.close();
+    await open({ port, resetKey });
+    isDown = false;
+    connection.datagrams.send(new Uint8Array(500));
+    await expect(connection.closed).rejects.toMatchObject({ code: 'ERR_MILLRACE_FORGOTTEN' });
+    relay.close();
   });
 });

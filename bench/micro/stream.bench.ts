@@ -28,6 +28,8 @@ const SILENT: StreamEvents = {
   onReset() {},
   onStopped() {},
   onFinished() {},
+  onTrackStreamDone() {},
+  onEnded() {},
   onCanOpen() {},
   onWantsToSend() {},
 };

@@ -23,7 +23,7 @@ export class EventQueue {
     return event;
   }
 
-  readonly streamEvents: StreamEvents = {
+  readonly streamEvents: Omit<StreamEvents, 'onTrackStreamDone'> = {
     onOpened: (stream: Stream) => this.push({ type: 'stream', streamId: stream.id }),
     onTrackStreamOpened: (stream: Stream) => this.push({ type: 'track-stream', streamId: stream.id }),
     onReadable: (streamId) => this.push({ type: 'stream-readable', streamId }),
@@ -31,6 +31,7 @@ export class EventQueue {
     onReset: (streamId, errorCode) => this.push({ type: 'stream-reset', streamId, errorCode }),
     onStopped: (streamId, errorCode) => this.push({ type: 'stream-stopped', streamId, errorCode }),
     onFinished: (streamId) => this.push({ type: 'stream-finished', streamId }),
+    onEnded: (streamId) => this.push({ type: 'stream-ended', streamId }),
     onCanOpen: (kind) => this.push({ type: 'stream-can-open', kind }),
     // Whoever called polls for transmission anyway.
     onWantsToSend: () => {},

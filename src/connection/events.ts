@@ -34,7 +34,7 @@ export type ConnectionEvent =
   | { readonly type: 'track'; readonly trackId: number; readonly announcement: Announcement }
   /** Media frames wait in the incoming track. */
   | { readonly type: 'track-readable'; readonly trackId: number }
-  /** No more media frames will come. */
+  /** No more media frames will come: its sender has ended the track, or knows that we stopped it. */
   | { readonly type: 'track-ended'; readonly trackId: number }
   | {
       readonly type: 'frame-settled';
@@ -63,5 +63,7 @@ export type ConnectionEvent =
   | { readonly type: 'stream-stopped'; readonly streamId: number; readonly errorCode: number }
   /** Everything written to the stream, its end included, has been acknowledged. */
   | { readonly type: 'stream-finished'; readonly streamId: number }
+  /** Nothing moves on the stream any more, in either direction, and nothing is left to read: it is forgotten. */
+  | { readonly type: 'stream-ended'; readonly streamId: number }
   | { readonly type: 'datagram'; readonly bytes: Uint8Array }
   | { readonly type: 'datagram-settled'; readonly id: number; readonly outcome: DatagramOutcome };

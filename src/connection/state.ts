@@ -113,7 +113,7 @@ export class ConnectionState {
       limits: options.parameters,
       activate,
       deactivate: (sender) => this.scheduler.remove(sender),
-      events: this.events.streamEvents,
+      events: { ...this.events.streamEvents, onTrackStreamDone: (id) => this.tracks.onStreamDone(id) },
       rtt: this.rtt,
     });
     this.tracks = new TrackSet({
@@ -121,6 +121,7 @@ export class ConnectionState {
       activate,
       deactivate: (sender) => this.scheduler.remove(sender),
       path: this.path,
+      streams: this.streams,
       makeRepairMaker: () => new BlockEncoder(options.codec()),
       policy: redundancy,
       makeDecoder: () => new BlockDecoder(options.codec()),

@@ -43,6 +43,12 @@ export class AsyncQueue<T> implements AsyncIterable<T> {
     if (this.#items.length > this.#max) this.#onOverflow(this.#items.shift() as T);
   }
 
+  /** An item that waits is not wanted any more. */
+  remove(isUnwanted: (item: T) => boolean): void {
+    const at = this.#items.findIndex(isUnwanted);
+    if (at >= 0) this.#items.splice(at, 1);
+  }
+
   /** No more items. With an error, whoever reads on gets it once. */
   end(error?: unknown): void {
     if (this.#isEnded) return;

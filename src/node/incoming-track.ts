@@ -161,6 +161,7 @@ export class IncomingTrack extends EventTarget implements AsyncIterable<Frame> {
 
   /** @internal */
   onEnded(isComplete: boolean, error?: unknown): void {
+    if (this.#isEnded) return;
     if (this.#receiver !== undefined) this.#isComplete = isComplete;
     this.#isEnded = true;
     this.#error ??= error;

@@ -29,6 +29,7 @@ export class Streams {
   >();
   readonly #core: Core;
   readonly #wake: () => void;
+  /** Halves of the streams that the core holds. */
   readonly #readers: Map<number, StreamReader> = new Map();
   readonly #writers: Map<number, StreamWriter> = new Map();
 
@@ -73,18 +74,27 @@ export class Streams {
         return;
       case 'stream-reset':
         this.#readers.get(event.streamId)?.onFailed(resetError(event.errorCode));
-        this.#readers.delete(event.streamId);
         return;
       case 'stream-stopped':
         this.#writers.get(event.streamId)?.onFailed(stoppedError(event.errorCode));
-        this.#writers.delete(event.streamId);
         return;
       case 'stream-finished':
         this.#writers.get(event.streamId)?.onFinished();
-        this.#writers.delete(event.streamId);
+        return;
+      case 'stream-ended':
+        this.#forget(event.streamId);
         return;
       default:
     }
+  }
+
+  /** The core holds the stream no more, and so do we: what waits to be taken is bounded by the limits of streams. */
+  #forget(streamId: number): void {
+    const readable = this.#readers.get(streamId)?.readable;
+    this.incomingBidirectional.remove((stream) => stream.id === streamId);
+    this.incomingUnidirectional.remove((waiting) => waiting === readable);
+    this.#readers.delete(streamId);
+    this.#writers.delete(streamId);
   }
 
   #onOpened(streamId: number): void {
@@ -103,8 +113,7 @@ export class Streams {
   /** The connection is over: readers with everything at hand may still read to the end. */
   onClosed(error: TransportError): void {
     for (const [id, reader] of this.#readers) {
-      const stream = this.#core.streams.get(id)?.receive;
-      if (stream === undefined || stream.isComplete) reader.onReadable();
+      if (this.#core.streams.get(id)?.receive?.isComplete !== false) reader.onReadable();
       else reader.onFailed(error);
     }
     for (const writer of this.#writers.values()) writer.onFailed(error);

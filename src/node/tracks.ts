@@ -3,6 +3,7 @@ import { TransportError } from '../base/errors.ts';
 import { MILLISECOND } from '../base/protocol.ts';
 import type { Connection as Core } from '../connection/connection.ts';
 import type { ConnectionEvent } from '../connection/events.ts';
+import { TRACKS_MAX } from '../track/limits.ts';
 import type { LiveTrackOptions } from '../track/set-options.ts';
 import {
   type Announcement,
@@ -44,11 +45,19 @@ export interface TrackOptions {
   readonly order?: Order;
 }
 
+/**
+ * Tracks that wait to be taken, as many as may be open at once: live ones that have ended are limited by nothing else.
+ * Beyond it the oldest is stopped.
+ */
+export const INCOMING_TRACKS_MAX: number = TRACKS_MAX;
+
 const DEFAULT_SEND_ORDER: Readonly<Record<TrackKind, number>> = { audio: 10, data: 5, video: 0 };
 
 export class Tracks {
   /** Announced by the peer, in order. */
-  readonly incoming: AsyncQueue<IncomingTrack> = new AsyncQueue<IncomingTrack>();
+  readonly incoming: AsyncQueue<IncomingTrack> = new AsyncQueue<IncomingTrack>(INCOMING_TRACKS_MAX, (track) =>
+    track.stop(),
+  );
   /** Media frames of reliable tracks: they have no deadline, so that what has arrived was on time. */
   readonly reliableSent: FrameCounts = frameCounts();
   readonly reliableReceived: FrameCounts = frameCounts();
@@ -56,6 +65,7 @@ export class Tracks {
   readonly #latency: number;
   readonly #wake: () => void;
   readonly #host: TrackHost;
+  /** Live tracks by id. */
   readonly #incoming: Map<number, IncomingTrack> = new Map();
   readonly #outgoing: Map<number, OutgoingTrack> = new Map();
   /** Reliable tracks by the stream that carries them. */
@@ -95,12 +105,11 @@ export class Tracks {
   }
 
   #createReliable(kind: TrackKind, metadata: Uint8Array, sendOrder: number, weight: number): OutgoingTrack {
-    const sender = this.#core.streams.open('track', { sendOrder, weight });
-    const id =
-      sender === undefined
-        ? undefined
-        : this.#core.tracks.openReliable({ kind, streamId: sender.id, metadata });
-    if (sender === undefined || id === undefined) throw limitError();
+    const sender = this.#core.tracks.canOpen
+      ? this.#core.streams.open('track', { sendOrder, weight })
+      : undefined;
+    if (sender === undefined) throw limitError();
+    const id = this.#core.tracks.openReliable({ kind, streamId: sender.id, metadata }) as number;
     const track = new OutgoingTrack(id, Number.POSITIVE_INFINITY, this.#host, sender, true);
     this.#outgoingByStream.set(sender.id, track);
     return track;
@@ -179,13 +188,23 @@ export class Tracks {
         return this.#with(this.#outgoingByStream, event.streamId, (track) => {
           track.onStreamMoved();
           track.onOver();
-          this.#core.tracks.end(track.id);
-          this.#outgoingByStream.delete(event.streamId);
-          this.#outgoing.delete(track.id);
         });
+      case 'stream-ended':
+        return this.#forgetStream(event.streamId);
       default:
         return false;
     }
+  }
+
+  /** The core holds the stream no more. False: it carried no track. */
+  #forgetStream(streamId: number): boolean {
+    const incoming = this.#incomingByStream.get(streamId);
+    const outgoing = this.#outgoingByStream.get(streamId);
+    this.incoming.remove((track) => track === incoming);
+    this.#incomingByStream.delete(streamId);
+    if (outgoing !== undefined) this.#outgoing.delete(outgoing.id);
+    this.#outgoingByStream.delete(streamId);
+    return incoming !== undefined || outgoing !== undefined;
   }
 
   #with<Track>(tracks: ReadonlyMap<number, Track>, streamId: number, act: (track: Track) => void): boolean {
@@ -202,18 +221,21 @@ export class Tracks {
   }
 
   #onAnnounced(trackId: number, announcement: Announcement): void {
-    const part = announcement.isReliable
-      ? this.#core.streams.get(announcement.streamId)?.receive
-      : this.#core.tracks.receiver(trackId);
+    const { isReliable, streamId } = announcement;
+    const { streams, tracks } = this.#core;
+    // A second announcement for one stream is no honest peer's.
+    if (isReliable && this.#incomingByStream.has(streamId)) return;
+    const part = isReliable ? streams.get(streamId)?.receive : tracks.receiver(trackId);
     if (part === undefined) {
-      if (announcement.isReliable)
-        this.#waitingForStream.set(announcement.streamId, { trackId, announcement });
+      // Without its stream it waits; a stream that was reset and forgotten brings nothing.
+      if (isReliable && !streams.isReceived(streamId))
+        this.#waitingForStream.set(streamId, { trackId, announcement });
       return;
     }
     const description = {
       kind: announcement.kind,
-      latency: announcement.isReliable ? Number.POSITIVE_INFINITY : announcement.latencyUs / MILLISECOND,
-      delivery: announcement.isReliable ? ('asap' as const) : announcement.delivery,
+      latency: isReliable ? Number.POSITIVE_INFINITY : announcement.latencyUs / MILLISECOND,
+      delivery: isReliable ? ('asap' as const) : announcement.delivery,
       metadata: decodeMetadata(announcement.metadata),
     };
     const track = new IncomingTrack(
@@ -222,20 +244,22 @@ export class Tracks {
       this.#core,
       this.#wake,
       part,
-      announcement.isReliable ? this.reliableReceived : undefined,
+      isReliable ? this.reliableReceived : undefined,
     );
-    this.#incoming.set(trackId, track);
-    if (announcement.isReliable) this.#incomingByStream.set(announcement.streamId, track);
+    if (isReliable) this.#incomingByStream.set(streamId, track);
+    else this.#incoming.set(trackId, track);
     this.incoming.push(track);
     track.onReadable();
   }
 
   /** The connection is over. */
   onClosed(error: TransportError | undefined): void {
-    for (const track of this.#incoming.values()) track.onEnded(track.isComplete, error);
+    for (const tracks of [this.#incoming, this.#incomingByStream])
+      for (const track of tracks.values()) track.onEnded(track.isComplete, error);
     for (const track of this.#outgoing.values()) track.onOver();
-    this.#incoming.clear();
-    this.#outgoing.clear();
+    for (const tracks of [this.#incoming, this.#outgoing, this.#incomingByStream, this.#outgoingByStream])
+      tracks.clear();
+    this.#waitingForStream.clear();
     this.incoming.end();
   }
 }

@@ -88,12 +88,13 @@ export class StreamHost implements SendHost, ReceiveHost {
     if (entry?.send === undefined) return;
     this.#options.deactivate(entry.send);
     if (isFinished) this.#options.events.onFinished(id);
-    if (entry.kind === 'track' && entry.isLocal) this.#raiseTrackLimit();
+    if (entry.kind === 'track' && entry.isLocal) this.#raiseTrackLimit(id);
     this.#forgetIfDone(entry);
   }
 
   /** The peer counts the ending of this stream too, and no frame says so (docs/wire-format.md §3.3). */
-  #raiseTrackLimit(): void {
+  #raiseTrackLimit(id: number): void {
+    this.#options.events.onTrackStreamDone(id);
     const counts = this.#counts[StreamKindIndex.track] as StreamCounts;
     counts.openLimit++;
     if (!counts.isOpenBlocked) return;
@@ -107,6 +108,7 @@ export class StreamHost implements SendHost, ReceiveHost {
     const counts = this.#counts[StreamKindIndex.track] as StreamCounts;
     counts.ended++;
     counts.advance();
+    this.#options.events.onTrackStreamDone(id);
   }
 
   onReceiveDone(id: number): void {
@@ -118,6 +120,7 @@ export class StreamHost implements SendHost, ReceiveHost {
     if (!entry.isDone) return;
     this.#control.forget(entry);
     this.#table.delete(entry);
+    this.#options.events.onEnded(entry.id);
     if (entry.isLocal) return;
     const kind = StreamKindIndex[entry.kind];
     const counts = this.#counts[kind] as StreamCounts;

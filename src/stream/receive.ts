@@ -93,6 +93,11 @@ export class ReceiveStream {
     return this.#isDone;
   }
 
+  /** True when all that the peer can still send is known: everything came, or a reset did. */
+  get isReceived(): boolean {
+    return this.#isReceived;
+  }
+
   /** True while credit is of use to the peer. */
   get wantsCredit(): boolean {
     return this.#finalSize < 0 && this.#stopCode === undefined;

@@ -142,6 +142,21 @@ export class StreamSet implements FrameSource {
     return this.#table.get(id);
   }
 
+  /** True for an ID that a stream of the peer's with a track may have. */
+  mayCarry(id: number): boolean {
+    return streamKind(id) === 'track' && isServerStream(id) !== this.#options.isServer;
+  }
+
+  /** True once all of a stream of the peer's has arrived, or its reset has. */
+  isReceived(id: number): boolean {
+    const receive = this.#table.get(id)?.receive;
+    if (receive !== undefined) return receive.isReceived;
+    const kind = streamKind(id);
+    return (
+      kind !== undefined && streamNumber(id) < (this.#counts[StreamKindIndex[kind]] as StreamCounts).accepted
+    );
+  }
+
   /** The stream that a frame for its receiving (or sending) half speaks of, opened if the peer may. See `#reason`. */
   #find(id: number, isForReceiving: boolean): StreamEntry | undefined {
     this.#reason = 0;

@@ -52,6 +52,10 @@ export interface StreamEvents {
   onStopped(id: number, errorCode: number): void;
   /** Every byte and the end that we sent are acknowledged (not after a reset). */
   onFinished(id: number): void;
+  /** All of a stream that carries a track has arrived at its receiver, or the reset has: both ends count it no more. */
+  onTrackStreamDone(id: number): void;
+  /** Nothing moves on the stream any more, in either direction, and nothing is left to read: the set has forgotten it. */
+  onEnded(id: number): void;
   /** `open` of that kind, refused before, may succeed now. */
   onCanOpen(kind: StreamKind): void;
   /** Control frames are due because of an application call: the connection should poll for transmission. */

@@ -21,11 +21,11 @@ export interface TrackSetEvents {
   onAnnounced(id: number, announcement: Announcement, receiver: TrackReceiver | undefined): void;
   /** A receiver's `poll` has a media frame, and had none before. */
   onReadable(id: number): void;
-  /** A track of the peer's has ended: what `poll` still has is the last. */
+  /** A live track of the peer's has ended, what `poll` still has is the last; or its sender knows that we stopped it. */
   onEnded(id: number): void;
   /** A media frame of ours has its outcome. */
   onSettled(id: number, frameId: number, outcome: Outcome, now: Micros): void;
-  /** A track of ours has ended, everything has settled, and the receiver knows: it is forgotten. */
+  /** A track of ours has ended, everything has settled, and the receiver knows: it is forgotten (reliable: so does its stream). */
   onSenderEnded(id: number): void;
   /** The receiver wants no more of a track of ours (everything has settled as dropped; it is forgotten). */
   onStopped(id: number, errorCode: number): void;
@@ -36,12 +36,21 @@ export interface TrackSetEvents {
   onWantsToSend(): void;
 }
 
+/** What the set asks of the streams that carry reliable tracks. */
+export interface TrackStreams {
+  /** True for an ID that a stream of the peer's with a track may have. */
+  mayCarry(streamId: number): boolean;
+  /** True once all of a stream of the peer's has arrived, or its reset has. */
+  isReceived(streamId: number): boolean;
+}
+
 export interface TrackSetOptions {
   readonly isServer: boolean;
   readonly activate: Activate;
   /** The sender is gone for good. */
   readonly deactivate: (sender: Sender) => void;
   readonly path: PathView;
+  readonly streams: TrackStreams;
   /** Called when the first live track is opened. */
   readonly makeRepairMaker: () => RepairMaker;
   readonly policy: RedundancyPolicy;

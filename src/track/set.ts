@@ -55,6 +55,11 @@ export class TrackSet implements FrameSource {
     this.#peerTracksMax = Math.max(this.#peerTracksMax, parameters.maxTracks);
   }
 
+  /** False while the peer's limit is reached. */
+  get canOpen(): boolean {
+    return this.#table.localCount < this.#peerTracksMax;
+  }
+
   /**
    * Opens a live track and announces it.
    *
@@ -66,7 +71,7 @@ export class TrackSet implements FrameSource {
     checkPriority(sendOrder, weight);
     const announcement = announceLive(options, this.#options.latencyWishUs());
     const bytes = encodeAnnouncement(announcement);
-    if (this.#table.localCount >= this.#peerTracksMax) return undefined;
+    if (!this.canOpen) return undefined;
     this.#repairMaker ??= this.#options.makeRepairMaker();
     const sender = new TrackSender({
       ...options,
@@ -92,9 +97,9 @@ export class TrackSet implements FrameSource {
    */
   openReliable(options: ReliableTrackOptions): number | undefined {
     const bytes = encodeAnnouncement(announceReliable(options));
-    if (this.#table.localCount >= this.#peerTracksMax) return undefined;
+    if (!this.canOpen) return undefined;
     const id = this.#table.nextLocalId();
-    this.#addLocal(new LocalTrack(id, bytes, undefined));
+    this.#addLocal(new LocalTrack(id, bytes, options.streamId));
     return id;
   }
 
@@ -103,16 +108,9 @@ export class TrackSet implements FrameSource {
     this.#queueControl(track);
   }
 
-  /** The application sends no more on a track of ours (reliable: its stream is finished). */
+  /** The application sends no more on a live track of ours. A reliable one ends with its stream. */
   end(id: number): void {
-    const track = this.#table.local(id);
-    if (track === undefined) return;
-    if (track.sender !== undefined) {
-      track.sender.end();
-      return;
-    }
-    track.hasEnded = true;
-    this.#collectLocal(track);
+    this.#table.local(id)?.sender?.end();
   }
 
   /** The application wants no more of a track of the peer's (reliable: stop its stream too). */
@@ -124,10 +122,11 @@ export class TrackSet implements FrameSource {
     this.#queueControl(track);
   }
 
-  /** The stream of a reliable track of the peer's has ended: the track is forgotten. */
-  closeRemote(id: number): void {
-    const track = this.#table.remote(id);
-    if (track !== undefined && track.receiver === undefined) this.#table.closeRemote(track);
+  /** All of a stream with a track has arrived at its receiver, or the reset has: the track is over for both ends. */
+  onStreamDone(streamId: number): void {
+    const track = this.#table.carriedBy(streamId);
+    if (track instanceof RemoteTrack) this.#table.closeRemote(track);
+    else if (track !== undefined) this.#onLocalEnded(track);
   }
 
   /** The connection is closing: media frames that have not settled are dropped, those that have arrived can be read. */
@@ -159,9 +158,8 @@ export class TrackSet implements FrameSource {
     const track = this.#table.remote(id);
     if (track === undefined) return undefined;
     track.isTaken = true;
-    const { receiver } = track;
     this.#collectRemote(track);
-    return receiver;
+    return track.receiver;
   }
 
   /** True when control frames are due. TRACK_ACK is not among them: it rides with feedback. */
@@ -188,17 +186,11 @@ export class TrackSet implements FrameSource {
 
   onAcked(id: number, kind: number, value: number, now: Micros): void {
     this.#now = now;
-    if (this.#table.isLocal(id)) {
-      const track = this.#table.local(id);
-      if (track === undefined) return;
-      track.onAcked(kind, value);
-      this.#collectLocal(track);
-      return;
-    }
-    const track = this.#table.remote(id);
+    const track = this.#table.isLocal(id) ? this.#table.local(id) : this.#table.remote(id);
     if (track === undefined) return;
     track.onAcked(kind, value);
-    this.#collectRemote(track);
+    if (track instanceof RemoteTrack) this.#collectRemote(track);
+    else this.#collectLocal(track);
   }
 
   onLost(id: number, kind: number, value: number, now: Micros): void {
@@ -270,20 +262,24 @@ export class TrackSet implements FrameSource {
     const announcement = decodeAnnouncement(assembly.complete, this.#options.deliveryWish);
     if (announcement === undefined) return WireError.FRAME_ENCODING_ERROR;
     track.assembly = undefined;
-    this.#announced(track, receiver, announcement, now);
+    if (track.isStopped) return 0;
+    if (announcement.isReliable) return this.#announcedReliable(track, receiver, announcement);
+    this.#options.events.onAnnounced(track.id, announcement, receiver);
+    receiver.announce(announcement, now);
     return 0;
   }
 
-  #announced(track: RemoteTrack, receiver: TrackReceiver, announcement: Announcement, now: Micros): void {
-    if (track.isStopped) return;
-    if (announcement.isReliable) {
-      this.#deadlines.remove(receiver);
-      track.receiver = undefined;
-      this.#options.events.onAnnounced(track.id, announcement, undefined);
-      return;
-    }
-    this.#options.events.onAnnounced(track.id, announcement, receiver);
-    receiver.announce(announcement, now);
+  #announcedReliable(track: RemoteTrack, receiver: TrackReceiver, announcement: Announcement): number {
+    const { streamId } = announcement;
+    const { streams, events } = this.#options;
+    if (!streams.mayCarry(streamId) || !this.#table.carryRemote(track, streamId))
+      return WireError.STREAM_STATE_ERROR;
+    this.#deadlines.remove(receiver);
+    track.receiver = undefined;
+    events.onAnnounced(track.id, announcement, undefined);
+    // The announcement may come after all that it announces.
+    if (streams.isReceived(streamId)) this.#table.closeRemote(track);
+    return 0;
   }
 
   #onLocalControl(type: number, id: number, value: number, now: Micros): number {
@@ -333,6 +329,11 @@ export class TrackSet implements FrameSource {
     if (this.#queue.push(track)) this.#options.events.onWantsToSend();
   }
 
+  #onLocalEnded(track: LocalTrack): void {
+    track.hasEnded = true;
+    this.#collectLocal(track);
+  }
+
   #collectLocal(track: LocalTrack): void {
     if (!track.isDone || this.#table.local(track.id) === undefined) return;
     this.#forgetLocal(track);
@@ -353,6 +354,7 @@ export class TrackSet implements FrameSource {
     if (!track.isStopAcked && !isFinished) return;
     if (receiver !== undefined) this.#deadlines.remove(receiver);
     this.#table.closeRemote(track);
+    if (receiver?.isFinished === false) this.#options.events.onEnded(track.id);
   }
 
   readonly #senderEvents = {
@@ -370,9 +372,7 @@ export class TrackSet implements FrameSource {
     },
     onEnded: (sender: TrackSender): void => {
       const track = this.#table.local(sender.id);
-      if (track === undefined) return;
-      track.hasEnded = true;
-      this.#collectLocal(track);
+      if (track !== undefined) this.#onLocalEnded(track);
     },
     onTouched: (sender: TrackSender): void => this.#deadlines.touch(sender),
   };

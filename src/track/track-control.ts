@@ -48,6 +48,8 @@ interface Skip {
 export class LocalTrack {
   readonly id: number;
   readonly sender: TrackSender | undefined;
+  /** The stream that carries it; undefined for a live track. */
+  readonly streamId: number | undefined;
   /** In the owner's queue of tracks with something due. */
   isQueued = false;
   /** The highest KEY_FRAME_REQUEST seen. */
@@ -61,9 +63,10 @@ export class LocalTrack {
   #isEndDue = false;
   #isEndAcked = false;
 
-  constructor(id: number, announcement: Uint8Array, sender: TrackSender | undefined) {
+  constructor(id: number, announcement: Uint8Array, carrier: TrackSender | number) {
     this.id = id;
-    this.sender = sender;
+    this.sender = typeof carrier === 'number' ? undefined : carrier;
+    this.streamId = typeof carrier === 'number' ? carrier : undefined;
     this.#announcement = announcement;
     this.#due.add(0, announcement.length);
     this.#unacked.add(0, announcement.length);
@@ -163,6 +166,8 @@ export class LocalTrack {
 export class RemoteTrack {
   readonly id: number;
   receiver: TrackReceiver | undefined;
+  /** The stream that carries it, once announced as reliable. */
+  streamId: number | undefined;
   /** Until the announcement is complete. */
   assembly: AnnouncementAssembly | undefined;
   isQueued = false;

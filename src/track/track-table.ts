@@ -15,6 +15,8 @@ export class TrackTable {
   readonly #parity: number;
   readonly #locals: Map<number, LocalTrack> = new Map();
   readonly #remotes: Map<number, RemoteTrack> = new Map();
+  /** Reliable tracks of either direction by the stream that carries them. */
+  readonly #carried: Map<number, LocalTrack | RemoteTrack> = new Map();
   /** Numbers of the peer's tracks that have ended. */
   readonly #closed: Ranges = new Ranges();
   #recentLocal: LocalTrack | undefined;
@@ -48,6 +50,7 @@ export class TrackTable {
   addLocal(track: LocalTrack): void {
     this.#opened++;
     this.#locals.set(track.id, track);
+    if (track.streamId !== undefined) this.#carried.set(track.streamId, track);
   }
 
   local(id: number): LocalTrack | undefined {
@@ -59,6 +62,7 @@ export class TrackTable {
 
   closeLocal(track: LocalTrack): void {
     if (!this.#locals.delete(track.id)) return;
+    if (track.streamId !== undefined) this.#carried.delete(track.streamId);
     if (track.sender !== undefined) addStatistics(this.#sent, track.sender.statistics);
     if (this.#recentLocal === track) this.#recentLocal = undefined;
   }
@@ -110,8 +114,22 @@ export class TrackTable {
     this.#remotes.set(track.id, track);
   }
 
+  /** The reliable track on this stream, if it is open. */
+  carriedBy(streamId: number): LocalTrack | RemoteTrack | undefined {
+    return this.#carried.get(streamId);
+  }
+
+  /** An open track of the peer's turns out to be reliable. False: its stream is another's. */
+  carryRemote(track: RemoteTrack, streamId: number): boolean {
+    if (this.#carried.has(streamId)) return false;
+    track.streamId = streamId;
+    this.#carried.set(streamId, track);
+    return true;
+  }
+
   closeRemote(track: RemoteTrack): void {
     if (!this.#remotes.delete(track.id)) return;
+    if (track.streamId !== undefined) this.#carried.delete(track.streamId);
     if (track.receiver !== undefined) addStatistics(this.#received, track.receiver.statistics);
     if (this.#recentRemote === track) this.#recentRemote = undefined;
     const number = Math.floor(track.id / 2);

@@ -53,6 +53,12 @@ export class EventLog implements StreamEvents {
   onFinished(id: number): void {
     this.lines.push(`finished ${id}`);
   }
+  onTrackStreamDone(id: number): void {
+    this.lines.push(`track done ${id}`);
+  }
+  onEnded(id: number): void {
+    this.lines.push(`ended ${id}`);
+  }
   onCanOpen(kind: StreamKind): void {
     this.lines.push(`canOpen ${kind}`);
   }

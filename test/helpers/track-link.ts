@@ -53,6 +53,8 @@ export interface LinkOptions {
   readonly startUs?: Micros;
   /** The receiver's clock is this far ahead. */
   readonly skewUs?: Micros;
+  /** Streams of reliable tracks have come as soon as they are announced; default not. */
+  readonly isStreamReceived?: boolean;
   /** What either end asks for; default no wish. */
   readonly latencyWishUs?: Micros;
 }
@@ -110,6 +112,10 @@ export class TrackEnd {
       activate: (sender) => this.#active.add(sender),
       deactivate: (sender) => this.#active.delete(sender),
       path: this.path,
+      streams: {
+        mayCarry: (id) => id % 8 === (isServer ? 6 : 7),
+        isReceived: () => options.isStreamReceived ?? false,
+      },
       makeRepairMaker: () => new BlockEncoder(codec),
       policy: options.policy ?? fixedPolicy(0),
       makeDecoder: () => new BlockDecoder(codec),

@@ -104,7 +104,7 @@ describe('a final size', () => {
     const receive = end.set.get(UNIDIRECTIONAL)?.receive;
     expect(end.set.onResetStream(UNIDIRECTIONAL, 7, 110)).toBe(0);
     expect(receive?.resetCode).toBe(7);
-    expect(end.log.lines.at(-1)).toBe('reset 2 7');
+    expect(end.log.lines.slice(-2)).toEqual(['reset 2 7', 'ended 2']);
   });
 });
 
@@ -150,7 +150,7 @@ describe('a frame for the wrong stream', () => {
     expect(end.set.get(send.id)).toBeUndefined();
     expect(end.set.onMaxStreamData(send.id, 10)).toBe(0);
     expect(end.set.onStopSending(send.id, 10)).toBe(0);
-    expect(end.log.lines.slice(before)).toEqual([`finished ${send.id}`]);
+    expect(end.log.lines.slice(before)).toEqual([`finished ${send.id}`, `ended ${send.id}`]);
   });
 });
 

@@ -85,8 +85,31 @@ describe('a set of tracks', () => {
     link.run(link.now + 100 * MS);
     expect(link.server.announced).toMatchObject([{ kind: 'data', isReliable: true, streamId: 14 }]);
     expect(link.server.receivers).toHaveLength(0);
-    link.client.set.end(id);
+    link.client.set.onStreamDone(14);
     expect(link.client.log).toEqual([`sender ended ${id}`]);
+  });
+
+  test('forgets a reliable track whose announcement comes after all of its stream', () => {
+    const link = new TrackLink({ isStreamReceived: true });
+    for (let number = 0; number <= 1_024; number++) {
+      const streamId = number * 8 + 6;
+      expect(link.client.set.openReliable({ kind: 'data', streamId })).toBe(number * 2);
+      link.run(link.now + 100 * MS);
+      link.client.set.onStreamDone(streamId);
+    }
+    expect(link.server.announced).toHaveLength(1_025);
+    expect(link.server.errors).toEqual([]);
+  });
+
+  test.each([
+    ['another reliable track has', [14, 14]],
+    ['carries no tracks', [0]],
+    ['the receiver itself opened', [15]],
+  ])('refuses a reliable track on a stream that %s', (_, streamIds) => {
+    const link = new TrackLink();
+    for (const streamId of streamIds) link.client.set.openReliable({ kind: 'data', streamId });
+    link.run(link.now + 100 * MS);
+    expect(link.server.errors).toEqual([WireError.STREAM_STATE_ERROR]);
   });
 
   test('lets the larger of two wishes for latency win', () => {
@@ -137,6 +160,7 @@ describe('TRACK_STOP', () => {
     expect(track.unsettledFrames).toBe(0);
     expect(link.client.set.sender(0)).toBeUndefined();
     expect(link.server.set.receiver(0)).toBeUndefined();
+    expect(link.server.log.at(-1)).toBe('ended 0');
     expect(link.server.errors).toEqual([]);
   });
 });

@@ -299,7 +299,7 @@ export class Transmitter {
     writeShortHeader(writer, remoteId, phase, packetNumber, numberBytes, length);
     const payloadStart = writer.at;
     writeControlFrame(writer, FrameType.PING);
-    recovery.record.note(TokenKind.PROBE, size, 0, 0);
+    recovery.record.note(TokenKind.PROBE, size, prober.pathNumber, 0);
     writer.zeros(writer.room);
     (keys as NonNullable<typeof keys>).seal(out, 0, payloadStart, writer.at, packetNumber);
     recovery.commit(ELICITING | PacketFlag.SIZE_PROBE, size, now);

@@ -25,10 +25,12 @@ const LOST_FOR_US: Micros = 100 * MILLISECOND;
 /** Probe timeouts in a row with large packets in use that call for the size that always works. */
 const SILENT_TIMEOUTS = 3;
 
-/** One per path. Owner of `TokenKind.PROBE` tokens: a = size of the probe. */
+/** One per connection. Owner of `TokenKind.PROBE` tokens: a = size of the probe, b = `pathNumber` when it left. */
 export class DatagramSizeProber implements TokenOwner {
   /** Size of a full datagram now, bytes of UDP payload. */
   currentBytes: number = DATAGRAM_BYTES_MIN;
+  /** How many paths there were before this one: what went over those says nothing about it. */
+  pathNumber = 0;
   /** How often the size fell back to 1200. */
   blackHoles = 0;
   /** Smallest size that failed; nothing from here on is tried in this search. */
@@ -74,15 +76,16 @@ export class DatagramSizeProber implements TokenOwner {
   }
 
   /** A probe of `sizeBytes` arrived. */
-  onAcked(sizeBytes: number): void {
+  onAcked(sizeBytes: number, pathNumber: number): void {
+    if (pathNumber !== this.pathNumber) return;
     if (sizeBytes === this.#probeBytes) this.#endProbe();
     if (sizeBytes > this.currentBytes && sizeBytes <= this.#limitBytes && sizeBytes < this.#failedBytes) {
       this.currentBytes = sizeBytes;
     }
   }
 
-  onLost(sizeBytes: number): void {
-    if (sizeBytes !== this.#probeBytes) return;
+  onLost(sizeBytes: number, pathNumber: number): void {
+    if (pathNumber !== this.pathNumber || sizeBytes !== this.#probeBytes) return;
     this.#isInFlight = false;
     if (++this.#probesLost < PROBES_PER_SIZE) return;
     this.#failedBytes = sizeBytes;
@@ -155,6 +158,7 @@ export class DatagramSizeProber implements TokenOwner {
 
   /** The connection has moved to another path: from the start. */
   onPathChange(now: Micros): void {
+    this.pathNumber++;
     this.currentBytes = DATAGRAM_BYTES_MIN;
     this.#restart(now);
   }

@@ -162,8 +162,8 @@ describe('DatagramSizeProber', () => {
       probed.push(size);
       prober.onProbeSent();
       expect(prober.probeSize(now)).toBe(0);
-      if (size <= limit) prober.onAcked(size);
-      else prober.onLost(size);
+      if (size <= limit) prober.onAcked(size, prober.pathNumber);
+      else prober.onLost(size, prober.pathNumber);
     }
     return probed;
   }
@@ -191,7 +191,7 @@ describe('DatagramSizeProber', () => {
     const prober = new DatagramSizeProber();
     prober.probeSize(0);
     prober.onProbeSent();
-    prober.onLost(1452);
+    prober.onLost(1452, prober.pathNumber);
     expect(prober.probeSize(0)).toBe(1452);
   });
 
@@ -210,6 +210,21 @@ describe('DatagramSizeProber', () => {
     prober.onPortChange(SECOND);
     expect(prober.currentBytes).toBe(found);
     expect(search(prober, 1500, SECOND)).toEqual([1452]);
+  });
+
+  it('learns nothing about a path from a probe that went over the one before', () => {
+    const prober = new DatagramSizeProber();
+    const size = prober.probeSize(0);
+    const before = prober.pathNumber;
+    prober.onProbeSent();
+    prober.onPathChange(SECOND);
+    expect(prober.probeSize(SECOND)).toBe(size);
+    prober.onProbeSent();
+    for (let lost = 0; lost < 3; lost++) prober.onLost(size, before);
+    prober.onAcked(size, before);
+    expect(prober.currentBytes).toBe(DATAGRAM_BYTES_MIN);
+    prober.onAcked(size, prober.pathNumber);
+    expect(prober.currentBytes).toBe(size);
   });
 
   it('stays within what the peer accepts', () => {

@@ -23,9 +23,6 @@ export const UNDECRYPTABLE_BYTES_MAX = 262_144;
 /** What keeping a packet costs beside its bytes. */
 const KEPT_BYTES = 128;
 
-/** Packets remembered that were refused so. */
-const REFUSED_MAX = 64;
-
 /** A frame could not be taken for want of room: the packet goes unacknowledged, so that the peer sends it again. */
 const UNACKNOWLEDGED = -1;
 
@@ -52,8 +49,6 @@ export class Receiver {
   #undecryptableBytes = 0;
   /** Number of the 1-RTT packet at hand. */
   #packetNumber = 0;
-  /** Packets read and not acknowledged: a duplicate of one must not be read twice. Oldest first. */
-  readonly #refused: number[] = [];
   /** It carries nothing but path frames, connection IDs and padding (RFC 9000 §9.1). */
   #isProbing = false;
   /** Number of the packet whose DATAGRAM_SIZE holds: one that comes late must not undo a newer one. */
@@ -118,7 +113,7 @@ export class Receiver {
       counters.rejected.authentication++;
       return keys.isForgeryLimitReached ? WireError.AEAD_LIMIT_REACHED : 0;
     }
-    if (received.has(packetNumber) || (this.#refused.length > 0 && this.#refused.includes(packetNumber))) {
+    if (received.has(packetNumber)) {
       counters.rejected.duplicate++;
       this.#state.paths.onDuplicate(packetNumber, now);
       return 0;
@@ -132,7 +127,8 @@ export class Receiver {
     const reader = this.#reader.reset(datagram, header.payloadStart, header.end - TAG_BYTES);
     const isEliciting = this.#frames(reader, now);
     if (isEliciting === UNACKNOWLEDGED) {
-      if (this.#refused.push(packetNumber) > REFUSED_MAX) this.#refused.shift();
+      // Its first frames have had their effect: a copy of it must not have it again.
+      received.markSeen(packetNumber);
       return 0;
     }
     if (isEliciting > 1) return isEliciting - 2;

@@ -31,7 +31,7 @@ const UNPRUNED_ACKS_MAX = 64;
 
 /** One packet number space, receiving side. Owner of {@link TokenKind.ACK} tokens. */
 export class ReceivedPackets implements TokenOwner {
-  /** Highest packet number received; -1 before the first. */
+  /** Highest packet number received, refused ones included; -1 before the first. */
   largest = -1;
   /** Packets refused as duplicates or too old. */
   duplicates = 0;
@@ -42,6 +42,7 @@ export class ReceivedPackets implements TokenOwner {
   #seenBits = SEEN_AT_START;
   /** At number mod length: as many as are kept, or more than have come so far. */
   #times: Float64Array = new Float64Array(TIMES_AT_START);
+  /** When the highest number arrived that the next ACK acknowledges. */
   #largestAtUs: Micros = 0;
   /** Ack-eliciting packets since the last ACK. */
   #eliciting = 0;
@@ -78,21 +79,29 @@ export class ReceivedPackets implements TokenOwner {
       return false;
     }
     const expected = this.largest + 1;
-    if (packetNumber >= expected) {
-      this.#makeRoom(packetNumber);
-      this.#clearSeen(expected, packetNumber);
-      this.largest = packetNumber;
-      this.#largestAtUs = now;
-    }
-    const bit = packetNumber % this.#seenBits;
-    this.#seen[bit >>> 5] = (this.#seen[bit >>> 5] as number) | (1 << (bit & 31));
+    this.markSeen(packetNumber);
     this.#ranges.add(packetNumber, packetNumber + 1);
     this.#ranges.keepHighest(ACK_RANGES_MAX);
+    if (this.#ranges.end(this.#ranges.count - 1) === packetNumber + 1) this.#largestAtUs = now;
     if (packetNumber > this.largest - TIMES_KEPT) this.#times[packetNumber % this.#times.length] = now;
     this.#newLowest = Math.min(this.#newLowest, packetNumber);
     // RFC 9000 §13.2.1: two ends must not acknowledge each other's ACKs, so only ack-eliciting packets make one due.
     if (isAckEliciting) this.#onEliciting(packetNumber === expected, now);
     return true;
+  }
+
+  /**
+   * From here on `packetNumber` is a duplicate. That alone acknowledges nothing: for what was read and then refused, the
+   * peer is to send it again, under another number.
+   */
+  markSeen(packetNumber: number): void {
+    if (packetNumber > this.largest) {
+      this.#makeRoom(packetNumber);
+      this.#clearSeen(this.largest + 1, packetNumber);
+      this.largest = packetNumber;
+    }
+    const bit = packetNumber % this.#seenBits;
+    this.#seen[bit >>> 5] = (this.#seen[bit >>> 5] as number) | (1 << (bit & 31));
   }
 
   #onEliciting(isNext: boolean, now: Micros): void {

@@ -25,6 +25,40 @@ describe('an address that has proven nothing', () => {
   });
 });
 
+describe('a packet that was refused for want of room', () => {
+  /** One byte of stream 0: each second one leaves a gap, of which a stream keeps so many and no more. */
+  function stream(writer: Writer, offset: number): void {
+    writer.u8(FrameType.STREAM | 4 | 2);
+    for (const value of [0, offset, 1, 7]) writer.varint(value);
+  }
+
+  test('is not read again, however many have been refused since', () => {
+    const peer = new HostilePeer();
+    const { counters } = peer.server.state;
+    for (let i = 1; i <= 1_000; i++) peer.send((writer) => stream(writer, 2 * i));
+    let delivered = 0;
+    const count = (): number => {
+      for (let event = peer.server.pollEvent(); event !== undefined; event = peer.server.pollEvent()) {
+        if (event.type === 'datagram') delivered++;
+      }
+      return delivered;
+    };
+    const refused = peer.make((writer) => {
+      writer.u8(FrameType.DATAGRAM | 1);
+      for (const value of [3, 1, 2, 3]) writer.varint(value);
+      stream(writer, 4_000);
+    });
+    peer.replay(refused);
+    expect(count()).toBe(1);
+    for (let i = 0; i < 200; i++) peer.send((writer) => stream(writer, 5_000 + 2 * i));
+    const before = counters.rejected.duplicate;
+    peer.replay(refused);
+    expect(count()).toBe(1);
+    expect(counters.rejected.duplicate).toBe(before + 1);
+    expect(peer.server.isOpen).toBe(true);
+  });
+});
+
 describe('a caller without keys', () => {
   /** A server that has heard its first packet, and a short header that reaches it. */
   function halfOpen(): {

@@ -137,6 +137,28 @@ describe('what feedback says', () => {
     expect([ack?.starts[0], ack?.starts[1]]).toEqual([8, 6]);
   });
 
+  it('says nothing of a number that was refused, and knows it for a duplicate as long as any other', () => {
+    const received = new ReceivedPackets();
+    received.onPacket(0, true, 1 * MS);
+    received.markSeen(1);
+    received.markSeen(5);
+    received.onPacket(4, true, 3 * MS);
+    for (let n = 6; n < DUPLICATE_WINDOW; n++) received.markSeen(n);
+    expect([0, 1, 2, 3, 4, 5, 6].map((n) => received.has(n))).toEqual([
+      true,
+      true,
+      false,
+      false,
+      true,
+      true,
+      true,
+    ]);
+    const { ack } = ackFrom(received, 10 * MS) ?? {};
+    expect(ack?.largest).toBe(4);
+    expect(ack?.delayUs).toBe(7 * MS);
+    expect([...(ack?.starts ?? [])].slice(0, ack?.rangeCount)).toEqual([4, 0]);
+  });
+
   it('asks for an acknowledgement of its ACKs when none has come for long', () => {
     const received = new ReceivedPackets();
     for (let n = 0; n < 64; n++) {

@@ -271,15 +271,17 @@ export class Connection implements Protocol<ConnectionEvent> {
 
   /** RFC 8999 §6: believed only before anything else was, and only if our version is not offered. */
   #onVersionNegotiation(datagram: Uint8Array, now: Micros): void {
-    const { options, handshake, close } = this.#state;
+    const { options, handshake, close, counters } = this.#state;
+    const isBelievable = !options.isServer && close.phase === 'open' && handshake?.remoteId === undefined;
     if (
-      options.isServer ||
-      close.phase !== 'open' ||
+      !isBelievable ||
       handshake === undefined ||
-      handshake.remoteId !== undefined
-    )
+      !answersCall(datagram, options) ||
+      listsVersion(datagram)
+    ) {
+      counters.rejected.malformed++;
       return;
-    if (!answersCall(datagram, options) || listsVersion(datagram)) return;
+    }
     const text = 'the peer speaks no version of this protocol that we know; update the older of the two ends';
     this.#lifecycle.giveUp(new TransportError('ERR_MILLRACE_VERSION', text), now);
   }

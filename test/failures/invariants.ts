@@ -5,7 +5,7 @@
 
 import { type Micros, NEVER } from '../../src/base/protocol.ts';
 import { plainCrypto } from '../../src/crypto/plain-protection.ts';
-import type { CryptoProvider } from '../../src/crypto/protection.ts';
+import { type CryptoProvider, TAG_BYTES } from '../../src/crypto/protection.ts';
 import { checkConservation } from '../../src/sim/checkers.ts';
 import type { Checker } from '../../src/sim/simulator.ts';
 import { CONNECTION_WINDOW_MAX } from '../../src/stream/flow.ts';
@@ -15,8 +15,8 @@ import type { End, Pair } from '../helpers/pair.ts';
 /** A datagram of this size is the largest that an end may send. */
 const DATAGRAM_BYTES_MAX = 1452;
 
-/** Stand-in keys that never seal two packets with one number. */
-export function numberedCrypto(): CryptoProvider {
+/** Stand-in keys that never seal two packets with one number. @param onSealed Called with every packet sealed. */
+export function numberedCrypto(onSealed: (packet: Uint8Array) => void = () => {}): CryptoProvider {
   return {
     ...plainCrypto,
     protection: (secret) => {
@@ -27,6 +27,7 @@ export function numberedCrypto(): CryptoProvider {
           if (packetNumber <= last) throw new Error(`packet number ${packetNumber} after ${last}`);
           last = packetNumber;
           real.seal(packet, headerStart, payloadStart, payloadEnd, packetNumber);
+          onSealed(packet.subarray(headerStart, payloadEnd + TAG_BYTES));
         },
         open: (packet, headerStart, payloadStart, end, packetNumber) =>
           real.open(packet, headerStart, payloadStart, end, packetNumber),

@@ -23,13 +23,26 @@ export interface TransferSpec {
   /** What else must hold in the end; throws if it does not. */
   readonly check?: (world: World) => void;
   readonly arrange?: (world: World) => void;
+  /** See WorldOptions. */
+  readonly hasCensus?: boolean;
+  /** Called before the first packet; what it returns is asked in the end, like `check`. */
+  readonly watch?: (world: World) => () => void;
 }
 
 /** Runs it once. Throws when it is not through in time or a byte is wrong. */
 export function transfer(spec: TransferSpec, seed: number): Measured {
-  const { network, bytes, from = 'server', steps = [], most, startBitrateBps = 1e6 } = spec;
-  const world = new World({ seed, network, steps, startBitrateBps });
+  const {
+    network,
+    bytes,
+    from = 'server',
+    steps = [],
+    most,
+    startBitrateBps = 1e6,
+    hasCensus = false,
+  } = spec;
+  const world = new World({ seed, network, steps, startBitrateBps, hasCensus });
   spec.arrange?.(world);
+  const checkWatched = spec.watch?.(world);
   world.connect(most * 1e3);
   const streams = bytes.map((size) => world.stream({ bytes: size, from }));
   const left = most * 1e3 - world.now / 1e3;
@@ -40,6 +53,7 @@ export function transfer(spec: TransferSpec, seed: number): Measured {
   }
   world.assertOpen();
   spec.check?.(world);
+  checkWatched?.();
   const value = world.now / 1e6;
   if (spec.hasTcp !== true) return { value };
   const total = bytes.reduce((sum, size) => sum + size, 0);

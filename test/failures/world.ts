@@ -7,6 +7,7 @@ import type { Connection } from '../../src/connection/connection.ts';
 import type { NetworkSpec } from '../../src/sim/network.ts';
 import { runScenario, type ScenarioActions, type ScenarioStep } from '../../src/sim/scenario.ts';
 import { type End, makePair, type Pair, type PairOptions } from '../helpers/pair.ts';
+import { Census } from './census.ts';
 import { checkInvariants, numberedCrypto, type Opened } from './invariants.ts';
 import type { Listener, Side, Stage } from './stage.ts';
 import { StreamRun, type StreamSpec } from './stream-run.ts';
@@ -18,6 +19,8 @@ export interface WorldOptions {
   readonly startBitrateBps?: number;
   readonly steps?: readonly ScenarioStep[];
   readonly actions?: ScenarioActions;
+  /** Every packet is compared with what the ends count. */
+  readonly hasCensus?: boolean;
   /** Further options of the pair. */
   readonly pair?: Partial<PairOptions>;
 }
@@ -31,11 +34,12 @@ export class World implements Stage {
   readonly opened: Opened = { trackIds: new Set(), streamIds: new Set() };
   readonly tracks: TrackRun[] = [];
   readonly streams: StreamRun[] = [];
+  readonly #census: Census = new Census();
   readonly #listeners: Readonly<Record<Side, Set<Listener>>> = { client: new Set(), server: new Set() };
 
   constructor(options: WorldOptions) {
-    const { seed, network, startBitrateBps = 4_000_000 } = options;
-    const crypto = numberedCrypto();
+    const { seed, network, startBitrateBps = 4_000_000, hasCensus = false } = options;
+    const crypto = numberedCrypto(hasCensus ? this.#census.onSealed : undefined);
     this.pair = makePair({
       startBitrateBps,
       ...options.pair,
@@ -52,10 +56,16 @@ export class World implements Stage {
         for (const listener of this.#listeners[side]) listener(event, now);
       };
     }
+    if (hasCensus) this.#census.watch([this.pair.client, this.pair.server]);
     checkInvariants(this.pair, this.opened);
     const { sim, network: links } = this.pair;
     const scenario = { name: '', seed, durationMs: 0, network, steps: options.steps ?? [] };
     runScenario(scenario, { sim, network: links }, options.actions);
+  }
+
+  /** Of a world that has one. */
+  get census(): Census {
+    return this.#census;
   }
 
   get now(): Micros {

@@ -5,6 +5,7 @@
 import { SECOND } from '../../../src/base/protocol.ts';
 import { type NetworkSpec, symmetric } from '../../../src/sim/network.ts';
 import type { FailureCase } from '../case.ts';
+import { DatagramRun } from '../datagram-run.ts';
 import { transferCase } from '../transfer.ts';
 import { World } from '../world.ts';
 
@@ -14,26 +15,10 @@ const DAY_S = 86_400;
 function datagrams(seed: number, network: NetworkSpec, sizes: readonly number[], everyMs: number): number {
   const world = new World({ seed, network });
   world.connect();
-  const { client } = world.pair;
-  const arrived = new Set<number>();
-  world.onEvent('server', (event) => {
-    if (event.type !== 'datagram') return;
-    const index = ((event.bytes[0] as number) << 8) | (event.bytes[1] as number);
-    if (arrived.has(index)) throw new Error(`datagram ${index} arrived twice`);
-    if (event.bytes.length !== sizes[index])
-      throw new Error(`datagram ${index} has ${event.bytes.length} bytes`);
-    arrived.add(index);
-  });
-  sizes.forEach((size, index) => {
-    const bytes = new Uint8Array(size);
-    bytes[0] = index >>> 8;
-    bytes[1] = index;
-    client.host.call((now) => client.connection.datagrams.send(bytes, SECOND, now));
-    world.run(everyMs);
-  });
-  world.run(2_000);
+  const run = new DatagramRun(world, { sizes, everyMs });
+  world.run(sizes.length * everyMs + 2_000);
   world.assertOpen();
-  return arrived.size / sizes.length;
+  return run.arrivedRatio;
 }
 
 /** quic-go's PacketDrops: fifty messages, and nothing passes in one direction for up to two seconds. */

@@ -6,6 +6,7 @@
 import { MILLISECOND } from '../../../src/base/protocol.ts';
 import { symmetric } from '../../../src/sim/network.ts';
 import type { FailureCase } from '../case.ts';
+import { DatagramRun } from '../datagram-run.ts';
 import { remembered } from '../remember.ts';
 import { transferCase } from '../transfer.ts';
 import { World } from '../world.ts';
@@ -51,32 +52,47 @@ const handshakeTimes: (seed: number) => number[] = remembered((seed) => {
 /** Every datagram of the first second comes `copies` times, the copies up to 300 ms late. */
 function repeated(seed: number): number {
   const link = { delayMs: 30, duplicate: { ratio: 1, delayMs: 150 }, reorder: { ratio: 0.3, delayMs: 120 } };
-  const world = new World({ seed, network: symmetric(link) });
+  const world = new World({ seed, network: symmetric(link), hasCensus: true });
   world.connect(5_000);
   const tookMs = world.now / MILLISECOND;
   const file = world.stream({ bytes: 50_000 });
+  const words = new DatagramRun(world, { sizes: new Array(20).fill(100), everyMs: 20 });
   if (!world.runUntil(() => file.isFinished, 10_000)) throw new Error(`only ${file.readBytes} bytes arrive`);
+  world.run(2_000);
   world.assertOpen();
+  if (words.arrivedRatio < 1) throw new Error('app datagrams are missing');
+  world.census.check();
+  const { duplicate, keys } = world.census.counted();
+  const { up, down } = world.pair.network;
+  const made = up.statistics.duplicated + down.statistics.duplicated;
+  if (duplicate === 0 || duplicate + keys < made)
+    throw new Error(`${made} datagrams came twice, ${duplicate} duplicates and ${keys} without keys counted`);
   return tookMs;
 }
 
 /** The first flight comes once more, ten seconds later, in the middle of a call. */
 function delayedFlight(seed: number): { gapMs: number; isOpen: boolean } {
-  const world = new World({ seed, network: symmetric({ delayMs: 30, rateBps: 20e6 }) });
+  const network = symmetric({ delayMs: 30, rateBps: 20e6 });
+  const world = new World({ seed, network, hasCensus: true });
   const copies: Uint8Array[] = [];
-  const { network, sim } = world.pair;
-  network.up.addTap((packet, now) => {
+  const { sim } = world.pair;
+  const { up } = world.pair.network;
+  up.addTap((packet, now) => {
     if (now < 500 * MILLISECOND) copies.push((packet.payload as Uint8Array).slice());
     return true;
   });
   world.connect();
   const video = world.track({ frameBytes: 8_000, durationMs: 11_000 });
   sim.schedule(10_000 * MILLISECOND, () => {
-    for (const copy of copies) network.up.inject(copy, copy.length + 28);
+    for (const copy of copies) up.inject(copy, copy.length + 28);
   });
   world.run(13_000);
   world.assertOpen();
   if (video.inTimeRatio() < 1) throw new Error(`only ${video.inTimeRatio()} of the media in time`);
+  world.census.check();
+  const { duplicate, keys } = world.census.counted();
+  if (duplicate === 0 || duplicate + keys < copies.length)
+    throw new Error(`${copies.length} copies, ${duplicate} duplicates and ${keys} without keys counted`);
   return { gapMs: video.longestGapMs, isOpen: world.isConnected };
 }
 

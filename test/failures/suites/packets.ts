@@ -137,25 +137,52 @@ function handshakes(seed: number): number {
   return worst;
 }
 
-/** Copies, damage and noise beside every packet, from the first one on. */
-function meddle(link: Link, random: SeededRandom): void {
+/** How many of each the man in the middle has put on the way. */
+interface Meddled {
+  copies: number;
+  forged: number;
+}
+
+/** Copies, damage and noise beside every packet, from the first one on: to the caller's port, and from another than its. */
+function meddle(link: Link, isUp: boolean, random: SeededRandom, made: Meddled): void {
   link.addTap((packet) => {
     const copy = (packet.payload as Uint8Array).slice();
+    const inject = (bytes: Uint8Array): void =>
+      link.inject(bytes, bytes.length + UDP_BYTES, isUp ? 0 : packet.address);
     const choice = random.unit();
-    if (choice < 0.25) link.inject(copy, copy.length + UDP_BYTES);
+    if (choice < 0.25) made.copies++;
+    else made.forged++;
+    if (choice < 0.25) inject(copy);
     else if (choice < 0.5) {
       const at = Math.floor(random.unit() * copy.length);
       copy[at] = (copy[at] as number) ^ (1 + Math.floor(random.unit() * 255));
-      link.inject(copy, copy.length + UDP_BYTES);
+      inject(copy);
     } else if (choice < 0.75) {
       const cut = copy.subarray(0, Math.floor(random.unit() * copy.length));
-      link.inject(cut, cut.length + UDP_BYTES);
+      inject(cut);
     } else {
       random.fill(copy);
-      link.inject(copy, copy.length + UDP_BYTES);
+      inject(copy);
     }
     return true;
   });
+}
+
+/** What the man in the middle did is in the counters of both ends: exactly what came, and most of what was sent. */
+function checkMeddled(world: World, made: Meddled): void {
+  world.run(500);
+  world.census.check();
+  const { authentication, duplicate, malformed, keys } = world.census.counted();
+  const refused = authentication + malformed + duplicate + keys;
+  const { up, down } = world.pair.network;
+  const queueDropped = up.statistics.queueDropped + down.statistics.queueDropped;
+  // What is cut to nothing is no packet, one in a thousand or so; what follows a copy to its port finds nobody there.
+  const { unroutable } = world.pair.client.host.statistics;
+  const least = 0.98 * (made.copies + made.forged) - queueDropped - unroutable;
+  if (authentication === 0 || malformed === 0 || duplicate < made.copies / 2 || refused < least)
+    throw new Error(
+      `${JSON.stringify(made)} made; ${authentication} forged, ${malformed} malformed, ${duplicate} twice`,
+    );
 }
 
 /** A path that passes `beforeBytes` and, from 300 ms on, `afterBytes`. */
@@ -285,8 +312,13 @@ export const PACKETS: readonly FailureCase[] = [
     network: symmetric({ delayMs: 10, rateBps: 50e6, queue: { ms: 50 } }),
     bytes: [300_000],
     most: 10,
-    arrange: ({ pair }) => {
-      for (const link of [pair.network.up, pair.network.down]) meddle(link, pair.sim.random.fork());
+    hasCensus: true,
+    watch: (world) => {
+      const { network, sim } = world.pair;
+      const made: Meddled = { copies: 0, forged: 0 };
+      meddle(network.up, true, sim.random.fork(), made);
+      meddle(network.down, false, sim.random.fork(), made);
+      return () => checkMeddled(world, made);
     },
   }),
 ];

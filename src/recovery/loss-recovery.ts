@@ -3,8 +3,8 @@
  * back to their owners, samples for the rate controller, probes that are due. Source: RFC 9002 §5, §6, A.
  * Departures for live media: reordering.ts (the window adapts) and probe-timer.ts (what the timeout counts from).
  *
- * Cost per ACK: its ranges and the packets it newly acknowledges. Each packet is passed once by the walk over an ACK,
- * once by the frontier, once when it is forgotten, however many are in flight.
+ * Cost per ACK: the packets it newly acknowledges, and O(log n) a range, however the peer chooses it. Each packet is
+ * passed once by the walk over an ACK, once by the frontier, once when it is forgotten, however many are in flight.
  */
 import { WireError } from '../base/errors.ts';
 import { MILLISECOND, type Micros, NEVER } from '../base/protocol.ts';
@@ -47,6 +47,8 @@ export class LossRecovery {
   probesDue = 0;
   /** When an ACK last acknowledged something new, or the space began. */
   lastProgressUs: Micros = 0;
+  /** Packets that ACKs acknowledged, and jumps over those that they had acknowledged before. */
+  walkSteps = 0;
 
   readonly #packets: SentPackets = new SentPackets();
   readonly #rtt: RttEstimator;
@@ -207,17 +209,16 @@ export class LossRecovery {
     return 0;
   }
 
-  /** Walks one range upwards; runs known to be acked are jumped over. False: it covers a number left out. */
+  /** Walks one range upwards, jumping over what is known to be acked. False: it covers a number left out. */
   #ackRange(ack: AckFrame, range: number, now: Micros): boolean {
     const packets = this.#packets;
     const start = Math.max(ack.starts[range] as number, packets.first);
     const end = ack.ends[range] as number;
     const above = (numbersAbove[range] as number) + end;
-    for (let n = start; n <= end; ) {
-      const at = n & packets.mask;
-      const state = packets.states[at] as number;
+    for (let n = start; n <= end; this.walkSteps++) {
+      const state = packets.states[n & packets.mask] as number;
       if (state === PacketState.ACKED) {
-        n += packets.runs[at] as number;
+        n = packets.jumpAcked(n);
         continue;
       }
       if (state === PacketState.SKIPPED) return false;

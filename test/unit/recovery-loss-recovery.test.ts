@@ -8,6 +8,29 @@ import { ackOf, RecoveryRig } from '../helpers/recovery-rig.ts';
 
 const MS = 1000;
 
+describe('acknowledgements by a hostile peer', () => {
+  const COUNT = 20_000;
+  const random = new SeededRandom(7);
+  it.each<[string, (i: number) => number]>([
+    ['begin one number later each time', (i) => 6 + i],
+    ['begin one number earlier each time', (i) => COUNT - 2 - i],
+    ['jump about, further on in all', (i) => 6 + (i ^ 5)],
+    ['begin anywhere, seed 7', () => 6 + Math.floor(random.unit() * (COUNT - 8))],
+  ])('cost no walk over everything remembered when they %s', (_how, startOf) => {
+    const rig = new RecoveryRig();
+    const { recovery } = rig;
+    rig.sendMany(COUNT, 0, 1);
+    // 0..4 are lost, and remembered for a while: everything above is too.
+    recovery.onAckReceived(ackOf([[5, COUNT - 1]]), 50 * MS);
+    expect(recovery.packetsRemembered).toBe(COUNT);
+    expect(recovery.walkSteps).toBe(COUNT - 5);
+    const acks = 3_000;
+    for (let i = 0; i < acks; i++) recovery.onAckReceived(ackOf([[startOf(i), COUNT - 1]]), 50 * MS);
+    const again = recovery.walkSteps - (COUNT - 5);
+    expect(again).toBeLessThanOrEqual(COUNT + acks * Math.ceil(Math.log2(COUNT)));
+  });
+});
+
 describe('acknowledgement', () => {
   it('hands tokens back once, in ascending order, and frees bytes in flight', () => {
     const rig = new RecoveryRig();

@@ -1,5 +1,5 @@
 /** WHATWG views of a stream's halves, made when they are asked for. Back-pressure goes both ways. */
-import { ReadableStream, WritableStream } from 'node:stream/web';
+import { ReadableStream, type ReadableStreamDefaultController, WritableStream } from 'node:stream/web';
 import { TransportError } from '../base/errors.ts';
 import type { ReceiveStream } from '../stream/receive.ts';
 import type { SendStream } from '../stream/send.ts';
@@ -8,7 +8,13 @@ import { type Deferred, deferred } from './deferred.ts';
 /** A stream error as WebTransport has it: `AbortReason` may carry the code for RESET_STREAM or STOP_SENDING. */
 function codeOf(reason: unknown): number {
   const code = (reason as { streamErrorCode?: unknown } | null | undefined)?.streamErrorCode;
-  return typeof code === 'number' && Number.isInteger(code) && code >= 0 ? code : 0;
+  return typeof code === 'number' && Number.isSafeInteger(code) && code >= 0 ? code : 0;
+}
+
+/** `WritableStreamDefaultController`, whose signal Node's types leave out. */
+interface WritingController {
+  readonly signal: AbortSignal;
+  error(reason: unknown): void;
 }
 
 /** The writing half. */
@@ -18,7 +24,7 @@ export class StreamWriter {
   readonly #wake: () => void;
   #room: Deferred<void> | undefined;
   #finished: Deferred<void> | undefined;
-  #controller!: { error(reason: unknown): void };
+  #controller!: WritingController;
   #failure: unknown;
 
   constructor(stream: SendStream, wake: () => void) {
@@ -26,15 +32,20 @@ export class StreamWriter {
     this.#wake = wake;
     this.writable = new WritableStream<Uint8Array>({
       start: (controller) => {
-        this.#controller = controller;
+        this.#controller = controller as unknown as WritingController;
+        const { signal } = this.#controller;
+        signal.addEventListener('abort', () => this.#onAbort(signal.reason));
       },
       write: (chunk) => this.#write(chunk),
       close: () => this.#close(),
-      abort: (reason) => {
-        this.#stream.reset(codeOf(reason));
-        this.#wake();
-      },
     });
+  }
+
+  /** By the signal, not by the `abort` of a sink: that waits for the write, or the close, that is to be given up. */
+  #onAbort(reason: unknown): void {
+    this.#stream.reset(codeOf(reason));
+    this.#wake();
+    this.#fail(reason);
   }
 
   async #write(chunk: Uint8Array): Promise<void> {
@@ -71,10 +82,15 @@ export class StreamWriter {
   /** The peer wants no more, or the connection is over. */
   onFailed(error: unknown): void {
     if (this.#failure !== undefined) return;
+    this.#fail(error);
+    this.#controller.error(error);
+  }
+
+  /** Whoever waits waits in vain. */
+  #fail(error: unknown): void {
     this.#failure = error;
     this.#room?.reject(error);
     this.#finished?.reject(error);
-    this.#controller.error(error);
   }
 }
 
@@ -162,9 +178,6 @@ export class StreamReader {
     this.#controller.error(error);
   }
 }
-
-/** Controllers of the standard's default readers; Node's types name them only under `node:stream/web`. */
-type ReadableStreamDefaultController<T> = import('node:stream/web').ReadableStreamDefaultController<T>;
 
 /** What a reader gets when the peer reset its stream. */
 export function resetError(errorCode: number): TransportError {

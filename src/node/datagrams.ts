@@ -1,4 +1,6 @@
 /** App datagrams of one connection: unreliable messages that fit one packet. Names follow WebTransport. */
+import { copyBytes } from '../base/bytes.ts';
+import { slackOf } from '../base/slack.ts';
 import type { Connection as Core } from '../connection/connection.ts';
 import { type DatagramOutcome, INCOMING_DATAGRAMS_MAX } from '../connection/datagrams.ts';
 import { datagramFrameSize } from '../wire/stream.ts';
@@ -65,9 +67,9 @@ export class Datagrams implements AsyncIterable<Uint8Array> {
     return this.#incoming[Symbol.asyncIterator]();
   }
 
-  /** @internal */
+  /** @internal What waits does not keep whole batches of packets alive. */
   onDatagram(bytes: Uint8Array): void {
-    this.#incoming.push(bytes);
+    this.#incoming.push(slackOf(bytes) > 0 ? copyBytes(bytes) : bytes);
   }
 
   /** @internal */

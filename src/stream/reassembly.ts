@@ -3,13 +3,12 @@
  * gaps. In: views of datagrams at offsets. Out: contiguous pieces. In order costs O(1); a piece beyond a gap
  * O(log gaps), or O(gaps) when it opens a new one. Source: RFC 9000 §2.2; the gap limit is that of quic-go.
  */
+import { SlackBudget, slackOf } from '../base/slack.ts';
 
 /** Gaps in one stream. A frame that would open another one is refused (DESIGN §6). */
 export const STREAM_GAPS_MAX = 1000;
 /** Gaps in all streams of a connection: about 6 MiB of bookkeeping. */
 export const CONNECTION_GAPS_MAX = 16_384;
-/** Memory of datagrams kept alive beyond the stream bytes in them. Above it, pieces are copied out. */
-export const SLACK_BYTES_MAX: number = 16 * 1024 * 1024;
 /** Pieces may number this many and one per so many bytes; then small ones are merged. */
 const PIECES_FREE = 64;
 const PIECE_BYTES_MEAN_MIN = 256;
@@ -35,22 +34,17 @@ const EMPTY: Uint8Array = new Uint8Array(0);
 /** What all streams of a connection hold together, and their spare list nodes. */
 export class ReassemblyBudget {
   gaps = 0;
-  #slackBytes = 0;
+  readonly #slack: SlackBudget = new SlackBudget();
   readonly #spare: Piece[] = [];
 
   /** Bytes of memory kept alive by held views, beyond those of their streams. */
   get slackBytes(): number {
-    return this.#slackBytes;
+    return this.#slack.bytes;
   }
 
   /** A node for `bytes`, which is kept as it is or copied if it pins much more memory than it is long. */
   hold(bytes: Uint8Array): Piece {
-    let held = bytes;
-    const slack = slackOf(bytes);
-    if (slack > 0) {
-      if (this.#slackBytes + slack > SLACK_BYTES_MAX) held = new Uint8Array(bytes);
-      else this.#slackBytes += slack;
-    }
+    const held = this.#slack.keep(bytes);
     const piece = this.#spare.pop();
     if (piece === undefined) return { bytes: held, next: undefined };
     piece.bytes = held;
@@ -60,18 +54,12 @@ export class ReassemblyBudget {
   /** Ends a node's life and returns its bytes. */
   release(piece: Piece): Uint8Array {
     const bytes = piece.bytes;
-    this.#slackBytes -= slackOf(bytes);
+    this.#slack.release(slackOf(bytes));
     piece.bytes = EMPTY;
     piece.next = undefined;
     if (this.#spare.length < SPARE_NODES_MAX) this.#spare.push(piece);
     return bytes;
   }
-}
-
-/** A view that is at least half of its buffer is worth keeping whole; a copy always is. */
-function slackOf(bytes: Uint8Array): number {
-  const slack = bytes.buffer.byteLength - bytes.length;
-  return slack > bytes.length ? slack : 0;
 }
 
 /** The received and unread bytes of one stream. */

@@ -2,12 +2,19 @@
  * The media frames of one track that a receiver holds, ascending by symbol id. Usual case O(1): a symbol belongs to
  * the frame that the last one belonged to, a new frame goes to the end, a delivered one leaves from the front.
  */
+import type { HeldShare } from './held.ts';
+import { FRAME_HELD_BYTES } from './limits.ts';
 import type { ReceivedMedia } from './received-media.ts';
 
 /** See the file header. */
 export class FrameWindow {
   readonly #frames: ReceivedMedia[] = [];
+  readonly #held: HeldShare;
   #recent: ReceivedMedia | undefined;
+
+  constructor(held: HeldShare) {
+    this.#held = held;
+  }
 
   get length(): number {
     return this.#frames.length;
@@ -50,6 +57,7 @@ export class FrameWindow {
     if (after === undefined) this.#frames.push(frame);
     else this.#frames.splice(index, 0, frame);
     this.#recent = frame;
+    this.#held.charge(FRAME_HELD_BYTES);
     return index;
   }
 
@@ -57,9 +65,12 @@ export class FrameWindow {
     if (this.#recent === this.#frames[index]) this.#recent = undefined;
     if (index === 0) this.#frames.shift();
     else this.#frames.splice(index, 1);
+    this.#held.charge(-FRAME_HELD_BYTES);
   }
 
   clear(): void {
+    for (const frame of this.#frames) frame.release();
+    this.#held.charge(-FRAME_HELD_BYTES * this.#frames.length);
     this.#frames.length = 0;
     this.#recent = undefined;
   }

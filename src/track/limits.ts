@@ -30,12 +30,18 @@ export const BLOCK_SOURCE_SYMBOLS_MAX = 100;
 export const INCOMPLETE_FRAMES_MAX = 256;
 /** Receiver: media frames held, complete ones that wait for their turn included; and those that wait until they are due. */
 export const HELD_FRAMES_MAX = 8_192;
-/** Receiver: bytes of them. */
-export const HELD_BYTES_MAX = 67_108_864;
+/**
+ * Receivers of one connection: all that they hold, media frames that wait for the application included, with what it costs
+ * beside its bytes. One alone gets half of it (held.ts).
+ */
+export const HELD_BYTES_MAX = 134_217_728;
+/** What a media frame costs beside its bytes, and what a piece of one does, in memory. */
+export const FRAME_HELD_BYTES = 512;
+export const PIECE_HELD_BYTES = 256;
+/** And the room for the pieces of one that comes in several. */
+export const PIECES_HELD_BYTES = 4_096;
 /** Receiver: symbols of which only a part has come. */
 export const PARTIAL_SYMBOLS_MAX = 64;
-/** Receiver: bytes waiting for the application. */
-export const OUTPUT_BYTES_MAX = 67_108_864;
 /** Receiver: an application may be this far behind the live edge, or the latency if that is more. */
 export const OUTPUT_AGE_US_MIN: Micros = SECOND;
 /** Receiver: how long past its deadline an incomplete media frame is kept, to tell late from lost. */

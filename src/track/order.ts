@@ -6,14 +6,15 @@
  */
 import { MILLISECOND, type Micros, NEVER } from '../base/protocol.ts';
 import type { ArrivalClock } from './arrival-clock.ts';
+import { DueFrames } from './due-frames.ts';
 import { FrameWindow } from './frame-window.ts';
-import { Heap } from './heap.ts';
-import { HELD_BYTES_MAX, HELD_FRAMES_MAX, INCOMPLETE_FRAMES_MAX, LATE_HOLD_US } from './limits.ts';
+import type { HeldShare } from './held.ts';
+import { HELD_FRAMES_MAX, INCOMPLETE_FRAMES_MAX, LATE_HOLD_US, LATENCY_US_MAX } from './limits.ts';
 import { PlayoutClock } from './playout.ts';
 import type { ReceivedMedia } from './received-media.ts';
 import type { Arrival, Delivery, FrameCounts, Order } from './types.ts';
 
-/** Gets the media frames in order. `skipped`: media frames missing since the one before. */
+/** Gets the media frames in order, to be released. `skipped`: media frames missing since the one before. */
 export type TakeFrame = (frame: ReceivedMedia, how: Arrival, skipped: number, now: Micros) => void;
 
 /**
@@ -25,15 +26,16 @@ const ARRIVING_MAX_US: Micros = 10 * MILLISECOND;
 /** Weight of the newest interval in the usual one. */
 const INTERVAL_GAIN = 1 / 8;
 
-/** See the file header. Nothing is handed out before `announce`. */
+/** See the file header. */
 export class DeliveryOrder {
   readonly #clock: ArrivalClock;
   readonly #counts: FrameCounts;
   readonly #take: TakeFrame;
-  readonly #frames: FrameWindow = new FrameWindow();
+  readonly #held: HeldShare;
+  readonly #frames: FrameWindow;
   readonly #playout: PlayoutClock = new PlayoutClock();
-  /** Complete frames of a timed track without order, by due time. The window may have been passed over them. */
-  readonly #timed: Heap<ReceivedMedia> = new Heap<ReceivedMedia>(isDueBefore);
+  /** The window may have been passed over them. */
+  readonly #timed: DueFrames;
   /** Frames before this index of the window have been passed. */
   #next = 0;
   #incomplete = 0;
@@ -44,9 +46,12 @@ export class DeliveryOrder {
   #lastSentAtUs: Micros = 0;
   /** Usual distance of media frames as they were sent. */
   #intervalUs: Micros = 0;
-  #latencyUs: Micros = -1;
+  /** Before the announcement: what is older cannot be of use, whatever is announced. */
+  #latencyUs: Micros = LATENCY_US_MAX;
   /** When the newest repair symbol came that may make up for what is waited for. */
   #repairAtUs: Micros = -NEVER;
+  /** Nothing is handed out before. */
+  #isAnnounced = false;
   #isTimed = false;
   #isUnordered = false;
   #finalSymbol = -1;
@@ -54,23 +59,21 @@ export class DeliveryOrder {
   #finalDueUs: Micros = NEVER;
   /** Symbol ids below this are passed or handed out. */
   cursor = 0;
-  heldBytes = 0;
   evictedFrames = 0;
 
-  constructor(clock: ArrivalClock, counts: FrameCounts, take: TakeFrame) {
+  constructor(clock: ArrivalClock, counts: FrameCounts, held: HeldShare, take: TakeFrame) {
     this.#clock = clock;
     this.#counts = counts;
+    this.#held = held;
+    this.#frames = new FrameWindow(held);
+    this.#timed = new DueFrames(held);
     this.#take = take;
-  }
-
-  get isAnnounced(): boolean {
-    return this.#latencyUs >= 0;
   }
 
   /** Every media frame was handed out or passed, up to the final one. */
   get isFinished(): boolean {
-    if (!this.isAnnounced || this.#finalSymbol < 0) return false;
-    return this.cursor >= this.#finalSymbol && this.#timed.size === 0;
+    if (!this.#isAnnounced || this.#finalSymbol < 0) return false;
+    return this.cursor >= this.#finalSymbol && this.#timed.length === 0;
   }
 
   get frameCount(): number {
@@ -93,6 +96,7 @@ export class DeliveryOrder {
   }
 
   announce(latencyUs: Micros, delivery: Delivery, order: Order, now: Micros): void {
+    this.#isAnnounced = true;
     this.#latencyUs = latencyUs;
     this.#isTimed = delivery === 'timed';
     this.#isUnordered = order === 'none';
@@ -125,7 +129,7 @@ export class DeliveryOrder {
 
   /** Index 0 of the frame is at hand: its timestamp is known. */
   onHead(frame: ReceivedMedia, now: Micros): void {
-    if (this.isAnnounced) this.#learn(frame, now);
+    if (this.#isAnnounced) this.#learn(frame, now);
   }
 
   #learn(frame: ReceivedMedia, now: Micros): void {
@@ -143,22 +147,25 @@ export class DeliveryOrder {
       return;
     }
     this.#waiting++;
-    if (this.#isUnordered && this.isAnnounced) this.#release(frame, now);
+    if (this.#isUnordered && this.#isAnnounced) this.#release(frame, now);
   }
 
   /** The track ends: symbols below `finalSymbol` and media frames below `finalFrameId` are all there will be. */
   end(finalSymbol: number, finalFrameId: number, now: Micros): void {
     this.#finalSymbol = finalSymbol;
     this.#finalFrameId = finalFrameId;
-    this.#finalDueUs = now + Math.max(0, this.#latencyUs);
+    this.#finalDueUs = now + this.#latencyUs;
     this.advance(now);
   }
 
   /** Hands out and passes what is due. O(1) per frame. */
   advance(now: Micros): void {
-    if (!this.isAnnounced) return;
-    for (let due = this.#timed.top; due !== undefined && due.dueUs <= now; due = this.#timed.top) {
-      this.#handTimed(due, now);
+    if (!this.#isAnnounced) {
+      this.#expire(now);
+      return;
+    }
+    for (let due = this.#timed.first; due !== undefined && due.dueUs <= now; due = this.#timed.first) {
+      this.#handTimed(now);
     }
     for (let head = this.#frames.at(this.#next); head !== undefined; head = this.#frames.at(this.#next)) {
       if (!head.isAbandoned || head.first > this.cursor) {
@@ -176,15 +183,14 @@ export class DeliveryOrder {
 
   /** Lets the oldest go while more is held than allowed: first what can be handed out, if before it is due. */
   enforceLimits(now: Micros): void {
-    for (let due = this.#timed.top; due !== undefined; due = this.#timed.top) {
-      if (this.#timed.size <= HELD_FRAMES_MAX && this.heldBytes <= HELD_BYTES_MAX) break;
+    while (this.#timed.length > HELD_FRAMES_MAX || (this.#timed.length > 0 && this.#held.isExceeded)) {
       this.evictedFrames++;
-      this.#handTimed(due, now);
+      this.#handTimed(now);
     }
     while (
       this.#incomplete > INCOMPLETE_FRAMES_MAX ||
       this.#frames.length > HELD_FRAMES_MAX ||
-      this.heldBytes > HELD_BYTES_MAX
+      this.#held.isExceeded
     ) {
       this.#evictOldest(now);
     }
@@ -200,13 +206,14 @@ export class DeliveryOrder {
   }
 
   nextDeadline(): Micros {
-    if (!this.isAnnounced) return NEVER;
+    const oldest = this.#frames.at(0);
+    if (!this.#isAnnounced) return oldest === undefined ? NEVER : this.#deadlineUs(oldest);
     let deadline = NEVER;
-    if (this.#next > 0) deadline = this.#deadlineUs(this.#frames.at(0) as ReceivedMedia) + LATE_HOLD_US;
+    if (this.#next > 0) deadline = this.#deadlineUs(oldest as ReceivedMedia) + LATE_HOLD_US;
     const head = this.#frames.at(this.#next);
     if (head !== undefined) deadline = Math.min(deadline, this.#leaveAtUs(head));
     else if (this.cursor < this.#finalSymbol) deadline = Math.min(deadline, this.#finalDueUs);
-    return Math.min(deadline, this.#timed.top?.dueUs ?? NEVER);
+    return Math.min(deadline, this.#timed.first?.dueUs ?? NEVER);
   }
 
   clear(): void {
@@ -215,7 +222,6 @@ export class DeliveryOrder {
     this.#next = 0;
     this.#incomplete = 0;
     this.#waiting = 0;
-    this.heldBytes = 0;
   }
 
   /** When the receiver gives a media frame up, on its clock. */
@@ -303,10 +309,9 @@ export class DeliveryOrder {
     this.#timed.push(frame);
   }
 
-  /** `due` is the first of the timed ones. */
-  #handTimed(due: ReceivedMedia, now: Micros): void {
-    this.#timed.pop();
-    this.#hand(due, now);
+  /** The first of the timed ones, of which there is one. */
+  #handTimed(now: Micros): void {
+    this.#hand(this.#timed.shift() as ReceivedMedia, now);
   }
 
   #hand(frame: ReceivedMedia, now: Micros): void {
@@ -321,7 +326,7 @@ export class DeliveryOrder {
     if (this.#isTimed) this.#playout.onPlayed(isLate);
     if (isLate && this.#isTimed) this.#skipped++;
     else this.#give(frame, how, now);
-    this.#free(frame);
+    frame.release();
   }
 
   #give(frame: ReceivedMedia, how: Arrival, now: Micros): void {
@@ -342,7 +347,7 @@ export class DeliveryOrder {
       this.#skipped = Math.max(0, this.#skipped - 1);
       this.#give(frame, 'late', now);
     }
-    this.#free(frame);
+    frame.release();
   }
 
   /** Forgets passed frames that nobody waits for any more: lost. */
@@ -352,14 +357,22 @@ export class DeliveryOrder {
       if (!oldest.isAbandoned && now < this.#deadlineUs(oldest) + LATE_HOLD_US) return;
       this.#incomplete--;
       this.#removePassed(0);
-      this.#free(oldest);
+      oldest.release();
+    }
+  }
+
+  /** Gives up what the announcement has come too late for, if it ever comes. */
+  #expire(now: Micros): void {
+    for (let oldest = this.#frames.at(0); oldest !== undefined; oldest = this.#frames.at(0)) {
+      if (now < this.#deadlineUs(oldest)) return;
+      this.#evictOldest(now);
     }
   }
 
   #evictOldest(now: Micros): void {
     const oldest = this.#frames.at(0) as ReceivedMedia;
     this.evictedFrames++;
-    if (this.#next === 0 && oldest.isComplete && this.isAnnounced) {
+    if (this.#next === 0 && oldest.isComplete && this.#isAnnounced) {
       this.#leave(oldest, now);
       return;
     }
@@ -371,23 +384,13 @@ export class DeliveryOrder {
       this.#next = 1;
     }
     this.#removePassed(0);
-    this.#free(oldest);
+    oldest.release();
   }
 
   #removePassed(index: number): void {
     this.#frames.removeAt(index);
     this.#next--;
   }
-
-  #free(frame: ReceivedMedia): void {
-    this.heldBytes -= frame.bytes;
-    frame.release();
-  }
-}
-
-/** Those due at once leave in the order of sending. */
-function isDueBefore(a: ReceivedMedia, b: ReceivedMedia): boolean {
-  return a.dueUs === b.dueUs ? a.first < b.first : a.dueUs < b.dueUs;
 }
 
 function arrivalOf(frame: ReceivedMedia): Arrival {

@@ -2,18 +2,21 @@
  * Complete media frames that wait for the application. A slow application stays near the live edge: what is too old or
  * too much is dropped whole, oldest first, and counted. Source: DESIGN D3.
  */
-import type { Micros } from '../base/protocol.ts';
+import { type Micros, NEVER } from '../base/protocol.ts';
+import { slackOf } from '../base/slack.ts';
 import { Deque } from './deque.ts';
-import { OUTPUT_AGE_US_MIN, OUTPUT_BYTES_MAX } from './limits.ts';
+import type { HeldShare } from './held.ts';
+import { FRAME_HELD_BYTES, OUTPUT_AGE_US_MIN } from './limits.ts';
 import type { Arrival, ReceivedFrame } from './types.ts';
 
 interface Mutable extends ReceivedFrame {
+  data: Uint8Array;
   skipped: number;
 }
 
 /** What {@link OutputQueue.push} takes: a received frame before it is known how many it skips. */
 export interface OutputFrame {
-  readonly data: Uint8Array;
+  data: Uint8Array;
   readonly timestampUs: number;
   readonly durationUs: number | undefined;
   readonly keyFrame: boolean;
@@ -28,10 +31,15 @@ export interface OutputFrame {
 export class OutputQueue {
   readonly #frames: Deque<Mutable> = new Deque<Mutable>();
   readonly #pushedAtUs: Deque<Micros> = new Deque<Micros>();
+  readonly #held: HeldShare;
   /** Frames dropped since one was handed out, and what those had skipped. */
   #skipped = 0;
   bytes = 0;
   droppedFrames = 0;
+
+  constructor(held: HeldShare) {
+    this.#held = held;
+  }
 
   get length(): number {
     return this.#frames.length;
@@ -40,10 +48,11 @@ export class OutputQueue {
   push(frame: OutputFrame, latencyUs: Micros, now: Micros): void {
     this.#frames.push(frame);
     this.#pushedAtUs.push(now);
+    frame.data = this.#held.keep(frame.data);
     this.bytes += frame.data.length;
+    this.#held.charge(frame.data.length + FRAME_HELD_BYTES);
     const oldest = now - Math.max(latencyUs, OUTPUT_AGE_US_MIN);
-    while (this.#frames.length > 1) {
-      if (this.bytes <= OUTPUT_BYTES_MAX && (this.#pushedAtUs.at(0) as Micros) >= oldest) break;
+    while (this.#held.isExceeded || (this.#pushedAtUs.at(0) ?? NEVER) < oldest) {
       const dropped = this.#take() as Mutable;
       this.#skipped += 1 + dropped.skipped;
       this.droppedFrames++;
@@ -64,7 +73,14 @@ export class OutputQueue {
     if (frame === undefined) return undefined;
     this.#pushedAtUs.shift();
     this.bytes -= frame.data.length;
+    this.#held.charge(-frame.data.length - FRAME_HELD_BYTES);
+    this.#held.release(slackOf(frame.data));
     return frame;
+  }
+
+  /** What waits belongs to the application alone. */
+  detach(): void {
+    this.#held.detach();
   }
 
   clear(): void {

@@ -3,7 +3,8 @@
  * Source: docs/wire-format.md §3.6 (PART).
  */
 import { Ranges } from '../base/ranges.ts';
-import { PARTIAL_SYMBOLS_MAX } from './limits.ts';
+import type { HeldShare } from './held.ts';
+import { FRAME_HELD_BYTES, PARTIAL_SYMBOLS_MAX } from './limits.ts';
 
 /** No datagram of the sizes probed (at most 1452 bytes) carries a larger one: a claim above allocates nothing. */
 const SYMBOL_BYTES_MAX = 2_048;
@@ -18,6 +19,11 @@ interface PartialSymbol {
 /** See the file header. */
 export class PartialSymbols {
   readonly #symbols: Map<number, PartialSymbol> = new Map();
+  readonly #held: HeldShare;
+
+  constructor(held: HeldShare) {
+    this.#held = held;
+  }
 
   get count(): number {
     return this.#symbols.size;
@@ -32,24 +38,31 @@ export class PartialSymbols {
     if (symbolBytes > SYMBOL_BYTES_MAX || offset + part.length > symbolBytes) return undefined;
     let symbol = this.#symbols.get(id);
     if (symbol === undefined) {
-      if (this.#symbols.size >= PARTIAL_SYMBOLS_MAX) this.#forgetOldest();
       symbol = { bytes: new Uint8Array(symbolBytes), have: new Ranges() };
       this.#symbols.set(id, symbol);
+      this.#held.charge(symbolBytes + FRAME_HELD_BYTES);
+      while (this.#symbols.size > PARTIAL_SYMBOLS_MAX || this.#held.isExceeded) this.#forgetOldest();
     }
     if (symbol.bytes.length !== symbolBytes || symbol.have.count >= PIECES_MAX) return undefined;
     symbol.bytes.set(part, offset);
     symbol.have.add(offset, offset + part.length);
     if (!symbol.have.covers(0, symbolBytes)) return undefined;
-    this.#symbols.delete(id);
+    this.#forget(id, symbol);
     return symbol.bytes;
   }
 
   #forgetOldest(): void {
-    const oldest = this.#symbols.keys().next();
-    if (oldest.done !== true) this.#symbols.delete(oldest.value);
+    for (const [id, symbol] of this.#symbols) {
+      this.#forget(id, symbol);
+      return;
+    }
+  }
+
+  #forget(id: number, symbol: PartialSymbol): void {
+    if (this.#symbols.delete(id)) this.#held.charge(-symbol.bytes.length - FRAME_HELD_BYTES);
   }
 
   clear(): void {
-    this.#symbols.clear();
+    while (this.#symbols.size > 0) this.#forgetOldest();
   }
 }

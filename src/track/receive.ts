@@ -17,8 +17,9 @@ import {
 import { AckState } from './ack-state.ts';
 import { ArrivalClock } from './arrival-clock.ts';
 import type { Timed } from './deadline-heap.ts';
-import { DeliveryOrder } from './order.ts';
-import { OutputQueue } from './output-queue.ts';
+import { type HeldBudget, HeldShare } from './held.ts';
+import { DeliveryOrder, type TakeFrame } from './order.ts';
+import { type OutputFrame, OutputQueue } from './output-queue.ts';
 import { PartialSymbols } from './partial-symbols.ts';
 import { ReceivedMedia } from './received-media.ts';
 import { receiveStatistics } from './totals.ts';
@@ -47,6 +48,8 @@ export interface TrackReceiverOptions {
   readonly id: number;
   readonly decoder: SymbolDecoder;
   readonly events: ReceiverEvents;
+  /** What all tracks of the connection hold. */
+  readonly held: HeldBudget;
 }
 
 /** One live track, receiving. O(1) per symbol besides the decoder's work. */
@@ -61,9 +64,11 @@ export class TrackReceiver implements Timed {
   readonly #events: ReceiverEvents;
   readonly #header: SourceSymbolHeader = new SourceSymbolHeader();
   readonly #clock: ArrivalClock = new ArrivalClock();
-  readonly #partials: PartialSymbols = new PartialSymbols();
+  readonly #partials: PartialSymbols;
   readonly #acks: AckState = new AckState();
-  readonly #output: OutputQueue = new OutputQueue();
+  readonly #output: OutputQueue;
+  /** Of media frames that have not left for the output. */
+  readonly #held: HeldShare;
   readonly #order: DeliveryOrder;
   readonly #takeRebuilt: (id: number, bytes: Uint8Array) => void;
   /** One above the highest symbol id seen. */
@@ -77,9 +82,15 @@ export class TrackReceiver implements Timed {
     this.id = options.id;
     this.#decoder = options.decoder;
     this.#events = options.events;
-    this.#order = new DeliveryOrder(this.#clock, this.statistics.frames, (frame, how, skipped, now) =>
-      this.#output.push(asOutput(frame, how, skipped), this.#latencyUs, now),
-    );
+    this.#partials = new PartialSymbols(new HeldShare(options.held));
+    this.#output = new OutputQueue(new HeldShare(options.held));
+    this.#held = new HeldShare(options.held);
+    const take: TakeFrame = (frame, how, skipped, now) => {
+      const output = asOutput(frame, how, skipped);
+      frame.release();
+      this.#output.push(output, this.#latencyUs, now);
+    };
+    this.#order = new DeliveryOrder(this.#clock, this.statistics.frames, this.#held, take);
     this.#takeRebuilt = (id, bytes) => this.#onRebuilt(id, bytes);
   }
 
@@ -174,7 +185,7 @@ export class TrackReceiver implements Timed {
       const header = this.#header;
       header.count = count;
       header.frameLength = 0;
-      frame = new ReceivedMedia(first, header, now - this.#clock.offsetUs);
+      frame = new ReceivedMedia(first, header, now - this.#clock.offsetUs, this.#held);
       if (!this.#order.insert(frame)) return 0;
     }
     if (frame.isComplete || frame.count !== count) return 0;
@@ -208,11 +219,21 @@ export class TrackReceiver implements Timed {
   /** The application wants no more: everything held is dropped, what comes is ignored. */
   stop(): void {
     this.#isStopped = true;
-    this.#order.clear();
+    this.#forget();
     this.#output.clear();
+    this.#events.onTouched(this);
+  }
+
+  /** The connection forgets the track: what can still be read belongs to whoever holds on to this. */
+  detach(): void {
+    this.#output.detach();
+  }
+
+  /** Nothing on its way in is of use any more. */
+  #forget(): void {
+    this.#order.clear();
     this.#partials.clear();
     this.#decoder.dropBelow(Number.MAX_SAFE_INTEGER);
-    this.#events.onTouched(this);
   }
 
   /** News for the sender: write a TRACK_ACK with the next feedback. */
@@ -270,7 +291,6 @@ export class TrackReceiver implements Timed {
     if (frame.has(header.index)) return SymbolDrop.DUPLICATE;
     frame.add(header, symbol);
     frame.lastAtUs = this.#now;
-    this.#order.heldBytes += header.dataBytes;
     this.#countBytes(symbol.length, header.dataBytes, isResent, isRebuilt);
     if (isResent) frame.wasResent = true;
     if (isRebuilt) frame.wasRebuilt = true;
@@ -295,7 +315,7 @@ export class TrackReceiver implements Timed {
     if (isFirst) this.#order.moveSendTimes(-this.#clock.offsetUs);
     const known = this.#order.find(first);
     if (known !== undefined) return known;
-    const frame = new ReceivedMedia(first, this.#header, sentAtUs);
+    const frame = new ReceivedMedia(first, this.#header, sentAtUs, this.#held);
     return this.#order.insert(frame) ? frame : undefined;
   }
 
@@ -338,6 +358,7 @@ export class TrackReceiver implements Timed {
     if (readableBefore === 0 && this.#output.length > 0) this.#events.onReadable(this);
     if (order.isFinished && !this.#isFinished) {
       this.#isFinished = true;
+      this.#forget();
       // Frames that were completed after the TRACK_ACK that answered TRACK_END: without another the track is never forgotten.
       if (!this.#acks.isSettled) {
         this.#acks.onChange();
@@ -349,7 +370,7 @@ export class TrackReceiver implements Timed {
   }
 }
 
-function asOutput(frame: ReceivedMedia, how: Arrival, skipped: number): ReceivedFrame & { skipped: number } {
+function asOutput(frame: ReceivedMedia, how: Arrival, skipped: number): OutputFrame {
   return {
     data: frame.data,
     timestampUs: frame.timestampUs,

@@ -3,7 +3,10 @@
  * Nothing is allocated in proportion to a number the peer claims. Source: docs/wire-format.md §3.6.
  */
 import type { Micros } from '../base/protocol.ts';
+import { slackOf } from '../base/slack.ts';
 import type { SourceSymbolHeader } from '../wire/symbol.ts';
+import type { HeldShare } from './held.ts';
+import { PIECE_HELD_BYTES, PIECES_HELD_BYTES } from './limits.ts';
 
 /** See the file header. */
 export class ReceivedMedia {
@@ -14,10 +17,11 @@ export class ReceivedMedia {
   readonly sendTimeMs: number;
   /** On the sender's clock. */
   sentAtUs: Micros;
+  readonly #held: HeldShare;
+  #heldBytes = 0;
+  #slackBytes = 0;
   #pieces: (Uint8Array | undefined)[] = [];
   have = 0;
-  /** Bytes held. */
-  bytes = 0;
   /** When the newest symbol came, or repair that may make up for one. */
   lastAtUs: Micros = 0;
   /** The four below are known once index 0 is at hand. */
@@ -43,8 +47,9 @@ export class ReceivedMedia {
   isPassed = false;
   isDelivered = false;
 
-  constructor(first: number, header: SourceSymbolHeader, sentAtUs: Micros) {
+  constructor(first: number, header: SourceSymbolHeader, sentAtUs: Micros, held: HeldShare) {
     this.first = first;
+    this.#held = held;
     this.count = header.count;
     this.frameLength = header.frameLength;
     this.sendTimeMs = header.sendTimeMs;
@@ -76,9 +81,12 @@ export class ReceivedMedia {
   /** Takes a symbol that is not at hand yet. */
   add(header: SourceSymbolHeader, symbol: Uint8Array): void {
     const size = header.dataBytes;
-    this.#pieces[header.index] = symbol.subarray(header.dataAt, header.dataAt + size);
+    const view = symbol.subarray(header.dataAt, header.dataAt + size);
+    const piece = this.#held.keep(view);
+    if (piece === view) this.#slackBytes += slackOf(view);
+    this.#pieces[header.index] = piece;
+    this.#charge(size + PIECE_HELD_BYTES + (this.have === 0 && this.count > 1 ? PIECES_HELD_BYTES : 0));
     this.have++;
-    this.bytes += size;
     if (header.index !== 0) return;
     this.hasHead = true;
     this.flags = header.flags;
@@ -100,15 +108,28 @@ export class ReceivedMedia {
         this.data.set(piece as Uint8Array, at);
         at += (piece as Uint8Array).length;
       }
+      this.#charge(this.frameLength + PIECE_HELD_BYTES - this.#heldBytes);
+      this.#releaseSlack();
     }
     this.#pieces = NO_PIECES;
   }
 
-  /** Lets go of the bytes. */
+  /** Lets go of the bytes. More than once does no harm. */
   release(): void {
     this.data = EMPTY;
     this.#pieces = NO_PIECES;
-    this.bytes = 0;
+    this.#charge(-this.#heldBytes);
+    this.#releaseSlack();
+  }
+
+  #charge(bytes: number): void {
+    this.#heldBytes += bytes;
+    this.#held.charge(bytes);
+  }
+
+  #releaseSlack(): void {
+    this.#held.release(this.#slackBytes);
+    this.#slackBytes = 0;
   }
 }
 

@@ -274,6 +274,7 @@ export class TrackSet implements FrameSource {
     const { streams, events } = this.#options;
     if (!streams.mayCarry(streamId) || !this.#table.carryRemote(track, streamId))
       return WireError.STREAM_STATE_ERROR;
+    receiver.stop();
     this.#deadlines.remove(receiver);
     track.receiver = undefined;
     events.onAnnounced(track.id, announcement, undefined);
@@ -319,10 +320,9 @@ export class TrackSet implements FrameSource {
       id,
       decoder: this.#options.makeDecoder(),
       events: this.#receiverEvents,
+      held: this.#table.held,
     });
-    const track = new RemoteTrack(id, receiver, new AnnouncementAssembly());
-    this.#table.addRemote(track);
-    return track;
+    return this.#table.addRemote(new RemoteTrack(id, receiver, new AnnouncementAssembly()));
   }
 
   #queueControl(track: LocalTrack | RemoteTrack): void {

@@ -4,6 +4,7 @@
  */
 import { WireError } from '../base/errors.ts';
 import { Ranges } from '../base/ranges.ts';
+import { HeldBudget } from './held.ts';
 import { TRACKS_MAX } from './limits.ts';
 import type { TrackSender } from './send.ts';
 import { addStatistics, receiveStatistics, sendStatistics } from './totals.ts';
@@ -12,6 +13,8 @@ import type { ReceiveStatistics, SendStatistics } from './types.ts';
 
 /** See the file header. */
 export class TrackTable {
+  /** What the receivers hold together. */
+  readonly held: HeldBudget = new HeldBudget();
   readonly #parity: number;
   readonly #locals: Map<number, LocalTrack> = new Map();
   readonly #remotes: Map<number, RemoteTrack> = new Map();
@@ -110,8 +113,9 @@ export class TrackTable {
     return this.#remotes.size >= TRACKS_MAX ? WireError.STREAM_LIMIT_ERROR : undefined;
   }
 
-  addRemote(track: RemoteTrack): void {
+  addRemote(track: RemoteTrack): RemoteTrack {
     this.#remotes.set(track.id, track);
+    return track;
   }
 
   /** The reliable track on this stream, if it is open. */
@@ -130,7 +134,10 @@ export class TrackTable {
   closeRemote(track: RemoteTrack): void {
     if (!this.#remotes.delete(track.id)) return;
     if (track.streamId !== undefined) this.#carried.delete(track.streamId);
-    if (track.receiver !== undefined) addStatistics(this.#received, track.receiver.statistics);
+    if (track.receiver !== undefined) {
+      addStatistics(this.#received, track.receiver.statistics);
+      track.receiver.detach();
+    }
     if (this.#recentRemote === track) this.#recentRemote = undefined;
     const number = Math.floor(track.id / 2);
     const closed = this.#closed;

@@ -213,7 +213,7 @@ export interface ReceiveStatistics {
   duplicateSymbols: number;
   lateSymbols: number;
   malformedSymbols: number;
-  /** Media frames given up because too much was held. */
+  /** Media frames given up, or handed out before they were due, because too much was held. */
   evictedFrames: number;
 }
 

@@ -9,7 +9,7 @@ import { type CryptoProvider, TAG_BYTES } from '../../src/crypto/protection.ts';
 import { checkConservation } from '../../src/sim/checkers.ts';
 import type { Checker } from '../../src/sim/simulator.ts';
 import { CONNECTION_WINDOW_MAX } from '../../src/stream/flow.ts';
-import { OUTPUT_BYTES_MAX, SEND_BYTES_MAX } from '../../src/track/limits.ts';
+import { HELD_BYTES_MAX, SEND_BYTES_MAX } from '../../src/track/limits.ts';
 import type { End, Pair } from '../helpers/pair.ts';
 
 /** A datagram of this size is the largest that an end may send. */
@@ -121,7 +121,7 @@ function checkMemory(end: End, opened: Opened): Checker {
     check: () => {
       if (events++ % MEMORY_EVERY !== 0) return;
       const held = heldBytes(end, opened);
-      const most = CONNECTION_WINDOW_MAX + opened.trackIds.size * OUTPUT_BYTES_MAX;
+      const most = CONNECTION_WINDOW_MAX + HELD_BYTES_MAX;
       if (held > most) throw new Error(`the ${end.host.name} holds ${held} bytes, ${most} are allowed`);
       for (const id of opened.trackIds) {
         const queued = end.connection.tracks.sender(id)?.queuedBytes ?? 0;

@@ -2,6 +2,7 @@
 import { MILLISECOND, type Micros } from '../../src/base/protocol.ts';
 import { BlockDecoder } from '../../src/fec/decoder.ts';
 import { ReferenceCodec } from '../../src/fec/reference-codec.ts';
+import { HeldBudget } from '../../src/track/held.ts';
 import { TrackReceiver } from '../../src/track/receive.ts';
 import { FrameLayout, SentFrame } from '../../src/track/sent-frame.ts';
 import type { Announcement, MediaFrameOptions, ReceivedFrame, SymbolDecoder } from '../../src/track/types.ts';
@@ -48,12 +49,20 @@ export class ReceiverProbe {
   readonly receiver: TrackReceiver;
   readonly log: string[] = [];
   readonly frames: ReceivedFrame[] = [];
+  readonly held: HeldBudget;
   readonly #reads: boolean;
 
-  constructor(announcement?: Partial<Announcement>, reads = true, decoder?: SymbolDecoder) {
+  constructor(
+    announcement?: Partial<Announcement>,
+    reads = true,
+    decoder?: SymbolDecoder,
+    held: HeldBudget = new HeldBudget(),
+  ) {
+    this.held = held;
     this.#reads = reads;
     this.receiver = new TrackReceiver({
       id: 1,
+      held: this.held,
       decoder: decoder ?? new BlockDecoder(new ReferenceCodec()),
       events: {
         onReadable: () => this.#reads && this.drain(),

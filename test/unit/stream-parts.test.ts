@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { Reader, Writer } from '../../src/base/bytes.ts';
 import { SeededRandom } from '../../src/base/random.ts';
-import { Reassembly, ReassemblyBudget, SLACK_BYTES_MAX } from '../../src/stream/reassembly.ts';
+import { SLACK_BYTES_MAX } from '../../src/base/slack.ts';
+import { Reassembly, ReassemblyBudget } from '../../src/stream/reassembly.ts';
 import type { SendStream } from '../../src/stream/send.ts';
 import { ChunkPool, SendBuffer } from '../../src/stream/send-buffer.ts';
 import { isServerStream, streamId, streamKind, streamNumber } from '../../src/stream/stream-id.ts';

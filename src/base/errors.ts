@@ -32,6 +32,8 @@ export type ErrorCode =
   | 'ERR_MILLRACE_FORGOTTEN'
   /** Nothing listens on that port (ICMP port unreachable). */
   | 'ERR_MILLRACE_REFUSED'
+  /** This machine has no way to the peer's address: no network, no route. */
+  | 'ERR_MILLRACE_UNREACHABLE'
   /** The host name does not resolve. */
   | 'ERR_MILLRACE_UNKNOWN_HOST'
   /** A local address cannot be bound. */

@@ -25,6 +25,7 @@ const ADVICE: Partial<Record<ErrorCode, string>> = {
   ERR_MILLRACE_IDLE_TIMEOUT: 'the path or the peer is gone; start again, or use --reconnect',
   ERR_MILLRACE_FORGOTTEN: 'the other side was restarted; start again, or use --reconnect',
   ERR_MILLRACE_REFUSED: 'start the other side first, or use --reconnect',
+  ERR_MILLRACE_UNREACHABLE: 'start again once it is online, or use --reconnect',
   ERR_MILLRACE_UNKNOWN_HOST: 'check the spelling of the host',
   ERR_MILLRACE_ADDRESS: 'choose another port, or stop what uses it',
   ERR_MILLRACE_VERSION: 'update millrace on the older side',

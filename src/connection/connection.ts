@@ -203,9 +203,9 @@ export class Connection implements Protocol<ConnectionEvent> {
     this.#state.paths.opened(path, now);
   }
 
-  /** Answer to `path-wanted`: none could be opened. */
-  pathFailed(): void {
-    this.#state.paths.notOpened();
+  /** Answer to `path-wanted`: none could be opened. True if one is still wanted: the driver tries again. */
+  pathFailed(): boolean {
+    return this.#state.paths.notOpened();
   }
 
   /** The endpoint forgets it: its paths are given back. */

@@ -27,8 +27,9 @@ export interface ConnectOptions extends TransportOptions, CallerCredentials {
  *
  * @param target `millrace://host:port/resource?latency=120&passphrase=...`, or its parts. Options win over the URI.
  * @returns A connection whose keys are agreed: media may be sent at once.
- * @throws TypeError, RangeError for bad options; TransportError ERR_MILLRACE_UNKNOWN_HOST, _REFUSED, _TIMEOUT,
- * _PASSPHRASE, _CERTIFICATE, _REJECTED, _BUSY, _VERSION, _HANDSHAKE, _ABORTED.
+ * @throws TypeError, RangeError for bad options; TransportError ERR_MILLRACE_UNKNOWN_HOST, _UNREACHABLE (no route to the
+ * peer: at once, call again later; a connection that is open outlives that), _REFUSED, _TIMEOUT, _PASSPHRASE,
+ * _CERTIFICATE, _REJECTED, _BUSY, _VERSION, _HANDSHAKE, _ABORTED.
  */
 export async function connect(target: string | Target, options: ConnectOptions = {}): Promise<Connection> {
   const { host, port, resource, ...fromUri } = parseTarget(target);

@@ -25,6 +25,9 @@ const BATCH_BYTES = 65_536;
 /** A timer is never set beyond this: setTimeout overflows at 2^31 ms. */
 const TIMER_MS_MAX = 3_600_000;
 
+/** How often a caller without a network tries to open a socket: what its media wait for once the network is back. */
+const REOPEN_MS = 250;
+
 /** Now, in the unit and on the clock of the core. */
 export function nowUs(): Micros {
   return Math.round(performance.now() * 1000);
@@ -154,14 +157,20 @@ export class Driver {
     this.#interfaceTimer.unref();
   }
 
-  /** A connection's path is silent: a fresh port for it, while it goes on with the one it has. */
+  /**
+   * A connection's path is silent: a fresh port for it, while it goes on with the one it has. While this machine has no
+   * network at all, its return is looked for: a try costs two system calls, and sends nothing.
+   */
   async #openPath(connection: Connection): Promise<void> {
     let path: PathId;
     try {
       path = await this.#sockets.openFresh();
     } catch (error) {
       debug(`no second socket: ${(error as Error).message}`);
-      connection.pathFailed();
+      setTimeout(() => {
+        if (this.#isClosed || this.#endpoint.connectionAt(connection.slot) !== connection) return;
+        if (connection.pathFailed()) void this.#openPath(connection);
+      }, REOPEN_MS).unref();
       return;
     }
     if (this.#endpoint.connectionAt(connection.slot) !== connection) {

@@ -11,7 +11,14 @@ export const INTERFACE_POLL_MS = 1000;
 export function isAddressGone(host: string): boolean {
   const address = withoutZone(host);
   if (address === '' || address.startsWith('127.') || address === '::1') return false;
-  for (const list of Object.values(networkInterfaces())) {
+  let interfaces: ReturnType<typeof networkInterfaces>;
+  try {
+    interfaces = networkInterfaces();
+  } catch {
+    // The system does not tell, for want of a file descriptor for instance: silence tells then.
+    return false;
+  }
+  for (const list of Object.values(interfaces)) {
     for (const entry of list ?? []) if (withoutZone(entry.address) === address) return false;
   }
   return true;

@@ -38,6 +38,20 @@ export interface SocketEvents {
   onError(error: Error): void;
 }
 
+/** Sends fail so while the network is away, the peer's port is closed, or the kernel is short of room: that is loss. */
+const AWAY: ReadonlySet<string | undefined> = new Set([
+  'ENETUNREACH',
+  'EHOSTUNREACH',
+  'ENETDOWN',
+  'EHOSTDOWN',
+  'EADDRNOTAVAIL',
+  'ECONNREFUSED',
+  'EACCES',
+  'EPERM',
+  'ENOBUFS',
+  'ENOMEM',
+]);
+
 export class UdpSocket {
   readonly #socket: Socket;
   /** Which path numbers stand for which remote addresses. */
@@ -63,7 +77,10 @@ export class UdpSocket {
     });
   }
 
-  /** Binds (and connects) a socket. Rejects with ERR_MILLRACE_ADDRESS if it cannot be bound. */
+  /**
+   * Binds (and connects) a socket. Rejects with ERR_MILLRACE_ADDRESS if it cannot be bound, with ERR_MILLRACE_UNREACHABLE if
+   * this machine has no way to the peer now.
+   */
   static async open(options: SocketOptions, events: SocketEvents): Promise<UdpSocket> {
     const udp = new UdpSocket(options);
     const socket = udp.#socket;
@@ -76,7 +93,7 @@ export class UdpSocket {
         socket.once('error', reject);
         const bound = (): void => {
           if (options.remote === undefined) resolve();
-          else socket.connect(options.remote.port, options.remote.host, resolve);
+          else connectTo(socket, options.remote, resolve, reject);
         };
         const { port, host } = options;
         if (fd !== undefined) socket.bind({ fd }, bound);
@@ -84,7 +101,7 @@ export class UdpSocket {
       });
     } catch (error) {
       socket.close();
-      throw bindError(options, error);
+      throw error instanceof TransportError ? error : bindError(options, error);
     }
     socket.removeAllListeners('error');
     if (options.remote !== undefined) udp.paths.connect(options.remote);
@@ -146,7 +163,8 @@ export class UdpSocket {
     if (this.#isClosed) return;
     const onSent = (error: Error | null): void => {
       // An interface that cannot segment: what was in the batch is lost like any other datagram, and it was the last.
-      if (error !== null) this.canBatch = false;
+      // A network that is away for a moment says nothing about segmentation.
+      if (error !== null && !AWAY.has((error as NodeJS.ErrnoException).code)) this.canBatch = false;
     };
     const address = this.paths.addressOf(path);
     if (this.#isConnected) this.#socket.send(slab, 0, size, onSent);
@@ -179,6 +197,30 @@ export class UdpSocket {
       // Some systems refuse the call; the default buffers then stay.
     }
   }
+}
+
+/** Gives a bound socket its one peer, or says why there is no way to it. */
+function connectTo(
+  socket: Socket,
+  { host, port }: Address,
+  resolve: () => void,
+  reject: (error: Error) => void,
+): void {
+  // dgram hands the error to the very callback that also tells of success.
+  socket.connect(port, host, (error?: NodeJS.ErrnoException) => {
+    if (error === undefined) resolve();
+    else reject(unreachableError(host, error));
+  });
+}
+
+function unreachableError(host: string, cause: NodeJS.ErrnoException): TransportError {
+  const why =
+    cause.code === 'EACCES' || cause.code === 'EPERM'
+      ? `this machine may not send to ${host}`
+      : `this machine has no way to ${host} now (${cause.code})`;
+  return new TransportError('ERR_MILLRACE_UNREACHABLE', `${why}: check its network, routes and VPN`, {
+    cause,
+  });
 }
 
 function bindError(options: SocketOptions, cause: unknown): TransportError {

@@ -21,7 +21,7 @@ export class Sockets implements PathKeeper {
     this.#events = events;
   }
 
-  /** Opens the first socket. Rejects with ERR_MILLRACE_ADDRESS. */
+  /** Opens the first socket. Rejects as `UdpSocket.open`. */
   static async open(options: SocketOptions, events: SocketEvents): Promise<Sockets> {
     const sockets = new Sockets(options, events);
     if (options.remote === undefined) sockets.#main = await UdpSocket.open(options, events);
@@ -29,7 +29,7 @@ export class Sockets implements PathKeeper {
     return sockets;
   }
 
-  /** Caller: one more socket to the same peer, on a port that the system chooses. Returns its path. */
+  /** Caller: one more socket to the same peer, on a port that the system chooses. Returns its path; rejects as the first. */
   async openFresh(): Promise<PathId> {
     const path = this.#nextPath++;
     const socket = await UdpSocket.open({ ...this.#options, path }, this.#events);

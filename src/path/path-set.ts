@@ -271,9 +271,10 @@ export class PathSet {
     this.#paths.push(fresh);
   }
 
-  /** No socket could be opened: tried again at the next turn. */
-  notOpened(): void {
-    this.#isOpening = false;
+  /** No socket could be opened. True if one is still wanted. */
+  notOpened(): boolean {
+    this.#isOpening = this.healing.isRunning;
+    return this.#isOpening;
   }
 
   /** Something of ours was acknowledged: the path in use works after all. */

@@ -6,13 +6,14 @@ import { type DatagramOutcome, INCOMING_DATAGRAMS_MAX } from '../connection/data
 import { datagramFrameSize } from '../wire/stream.ts';
 import { AsyncQueue, type Deferred, deferred } from './deferred.ts';
 import { nowUs } from './driver.ts';
+import { inRange } from './in-range.ts';
 
 /** How long a message may wait to be sent. */
 const DEFAULT_MAX_AGE_MS = 1000;
 
 /** What is said of one message. */
 export interface DatagramOptions {
-  /** Milliseconds it may wait before it is dropped unsent; default 1000. */
+  /** Milliseconds it may wait before it is dropped unsent, from 0, Infinity too; default 1000. */
   readonly maxAge?: number;
 }
 
@@ -44,7 +45,12 @@ export class Datagrams implements AsyncIterable<Uint8Array> {
     return Math.max(0, this.#core.maxSymbolBytes - datagramFrameSize(0) - 1);
   }
 
-  /** Sends a message (copied). @throws RangeError if it does not fit one packet, TypeError if it is no Uint8Array. */
+  /**
+   * Sends a message (copied).
+   *
+   * @throws RangeError if it does not fit one packet, or for a `maxAge` below 0; TypeError if it is no Uint8Array, or
+   * `maxAge` no number.
+   */
   send(bytes: Uint8Array, options: DatagramOptions = {}): SentDatagram {
     if (!(bytes instanceof Uint8Array)) throw new TypeError('a datagram is a Uint8Array');
     if (bytes.length > this.maxDatagramSize) {
@@ -52,10 +58,11 @@ export class Datagrams implements AsyncIterable<Uint8Array> {
         `a datagram of ${bytes.length} bytes does not fit one packet (${this.maxDatagramSize} bytes now)`,
       );
     }
+    const { maxAge } = options;
+    const maxAgeUs = inRange(maxAge, 'maxAge', 0, Number.POSITIVE_INFINITY, DEFAULT_MAX_AGE_MS) * 1000;
     const settled = deferred<DatagramOutcome>();
     if (!this.#core.isOpen) settled.resolve('dropped');
     else {
-      const maxAgeUs = (options.maxAge ?? DEFAULT_MAX_AGE_MS) * 1000;
       this.#pending.set(this.#core.datagrams.send(bytes, maxAgeUs, nowUs()), settled);
       this.#wake();
     }

@@ -1,8 +1,10 @@
 /** The receiving side of a track as applications see it. Timestamps in microseconds, latency in milliseconds. */
 import type { Connection as Core } from '../connection/connection.ts';
 import type { ReceiveStream } from '../stream/receive.ts';
+import { checkErrorCode } from '../stream/send.ts';
+import { Deque } from '../track/deque.ts';
 import type { TrackReceiver } from '../track/receive.ts';
-import { RecordDecoder } from '../track/record.ts';
+import { type MediaRecord, RecordDecoder } from '../track/record.ts';
 import type { Delivery, FrameCounts, ReceiveStatistics, TrackKind } from '../track/types.ts';
 import { type Deferred, deferred } from './deferred.ts';
 
@@ -31,6 +33,8 @@ export interface TrackDescription {
 
 /** Reliable: media frames decoded ahead of the reader, bytes; then the stream is left unread, and its sender waits. */
 const READ_AHEAD_BYTES = 4_194_304;
+/** What a media frame costs beside its bytes, about: else empty ones would be read ahead without bound. */
+const FRAME_OVERHEAD_BYTES = 256;
 
 /**
  * Media frames as they come. Iterate, or call `read()` after each `readable` event (cheaper). Ends when the sender ends
@@ -50,10 +54,12 @@ export class IncomingTrack extends EventTarget implements AsyncIterable<Frame> {
   /** Where media frames of a reliable track are counted. */
   readonly #reliable: FrameCounts | undefined;
   readonly #decoder: RecordDecoder = new RecordDecoder();
-  readonly #decoded: Frame[] = [];
+  readonly #decoded: Deque<Frame> = new Deque<Frame>();
+  /** Of the media frames in it and all that belongs to them. */
   #decodedBytes = 0;
   #nextFrameId = 0;
-  #waiting: Deferred<IteratorResult<Frame>> | undefined;
+  /** Calls of `next` that no media frame has come for yet. */
+  readonly #waiting: Deque<Deferred<IteratorResult<Frame>>> = new Deque<Deferred<IteratorResult<Frame>>>();
   #isEnded = false;
   #isComplete = false;
   #error: unknown;
@@ -101,7 +107,7 @@ export class IncomingTrack extends EventTarget implements AsyncIterable<Frame> {
     if (this.#decoded.length === 0) this.#decode();
     const frame = this.#decoded.shift();
     if (frame === undefined) return undefined;
-    this.#decodedBytes -= frame.data.length;
+    this.#decodedBytes -= frame.data.length + FRAME_OVERHEAD_BYTES;
     return frame;
   }
 
@@ -110,22 +116,7 @@ export class IncomingTrack extends EventTarget implements AsyncIterable<Frame> {
     while (this.#decodedBytes < READ_AHEAD_BYTES) {
       const bytes = stream.read();
       if (bytes === undefined) break;
-      const error = this.#decoder.push(bytes, (record) => {
-        const { data, timestampUs, durationUs, keyFrame, discardable } = record;
-        const frameId = this.#nextFrameId++;
-        (this.#reliable as FrameCounts).sent++;
-        (this.#reliable as FrameCounts).onTime++;
-        this.#decodedBytes += data.length;
-        this.#decoded.push({
-          data,
-          timestamp: timestampUs,
-          duration: durationUs,
-          keyFrame,
-          discardable,
-          frameId,
-          skipped: 0,
-        });
-      });
+      const error = this.#decoder.push(bytes, this.#take);
       if (error !== 0) {
         stream.stop(error);
         break;
@@ -138,14 +129,34 @@ export class IncomingTrack extends EventTarget implements AsyncIterable<Frame> {
     }
   }
 
+  /** Takes one record of a reliable track. */
+  readonly #take = (record: MediaRecord): void => {
+    const { data, timestampUs, durationUs, keyFrame, discardable } = record;
+    const frameId = this.#nextFrameId++;
+    const counts = this.#reliable as FrameCounts;
+    counts.sent++;
+    counts.onTime++;
+    this.#decodedBytes += data.length + FRAME_OVERHEAD_BYTES;
+    this.#decoded.push({
+      data,
+      timestamp: timestampUs,
+      duration: durationUs,
+      keyFrame,
+      discardable,
+      frameId,
+      skipped: 0,
+    });
+  };
+
   /** Asks the sender for a key frame: the decoder cannot go on. At most one request per round trip is sent. */
   requestKeyFrame(): void {
     this.#receiver?.requestKeyFrame();
     this.#wake();
   }
 
-  /** Wants no more of this track; the sender is told. */
+  /** Wants no more of this track; the sender is told. @throws RangeError unless the code is an integer from 0 to 2^53-1. */
   stop(errorCode = 0): void {
+    checkErrorCode(errorCode);
     if (this.#stream !== undefined) this.#stream.stop(errorCode);
     else this.#core.tracks.stop(this.id, errorCode);
     this.#isEnded = true;
@@ -169,15 +180,12 @@ export class IncomingTrack extends EventTarget implements AsyncIterable<Frame> {
   }
 
   #settle(): void {
-    const waiting = this.#waiting;
-    if (waiting === undefined) return;
-    const frame = this.read();
-    if (frame !== undefined) {
-      this.#waiting = undefined;
-      waiting.resolve({ value: frame, done: false });
-    } else if (this.#isEnded) {
-      this.#waiting = undefined;
-      this.#finish(waiting);
+    for (let next = this.#waiting.at(0); next !== undefined; next = this.#waiting.at(0)) {
+      const frame = this.read();
+      if (frame !== undefined) next.resolve({ value: frame, done: false });
+      else if (this.#isEnded) this.#finish(next);
+      else return;
+      this.#waiting.shift();
     }
   }
 
@@ -191,10 +199,10 @@ export class IncomingTrack extends EventTarget implements AsyncIterable<Frame> {
   [Symbol.asyncIterator](): AsyncIterator<Frame> {
     return {
       next: () => {
-        this.#waiting ??= deferred<IteratorResult<Frame>>();
-        const { promise } = this.#waiting;
+        const waiting = deferred<IteratorResult<Frame>>();
+        this.#waiting.push(waiting);
         this.#settle();
-        return promise;
+        return waiting.promise;
       },
       return: () => {
         if (!this.#isEnded) this.stop();

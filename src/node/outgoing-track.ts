@@ -4,6 +4,7 @@ import type { Connection as Core } from '../connection/connection.ts';
 import type { FrameOutcome } from '../connection/events.ts';
 import type { LadderPath } from '../rate/ladder.ts';
 import type { SendStream } from '../stream/send.ts';
+import { Deque } from '../track/deque.ts';
 import { encodeRecordHeader } from '../track/record.ts';
 import type { TrackSender } from '../track/send.ts';
 import type { FrameCounts, MediaFrameOptions, RedundancyMode, SendStatistics } from '../track/types.ts';
@@ -72,6 +73,12 @@ export class SentFrame {
  */
 const RELIABLE_HIGH_WATER_BYTES = 4_194_304;
 
+/** Reliable: a media frame and where its record ends in the stream. */
+interface UnackedFrame {
+  readonly end: number;
+  readonly frame: SentFrame;
+}
+
 /** What both kinds of outgoing track need of their connection. */
 export interface TrackHost {
   readonly core: Core;
@@ -96,9 +103,11 @@ export class OutgoingTrack extends EventTarget {
   readonly #frames: Map<number, SentFrame> = new Map();
   readonly #startUs: number = nowUs();
   /** Reliable: bytes of records that the stream had no room for yet. */
-  readonly #backlog: Uint8Array[] = [];
+  readonly #backlog: Deque<Uint8Array> = new Deque<Uint8Array>();
+  /** Of the first of them, how many bytes the stream has. */
+  #backlogTaken = 0;
   /** Reliable: end offset and frame, ascending. */
-  readonly #unacked: { readonly end: number; readonly frame: SentFrame }[] = [];
+  readonly #unacked: Deque<UnackedFrame> = new Deque<UnackedFrame>();
   #backlogBytes = 0;
   #nextFrameId = 0;
   #queuedEnd = 0;
@@ -284,14 +293,12 @@ export class OutgoingTrack extends EventTarget {
 
   #flushBacklog(): void {
     const stream = this.#stream as SendStream;
-    while (this.#backlog.length > 0) {
-      const bytes = this.#backlog[0] as Uint8Array;
-      const taken = stream.write(bytes);
+    for (let bytes = this.#backlog.at(0); bytes !== undefined; bytes = this.#backlog.at(0)) {
+      const taken = stream.write(this.#backlogTaken === 0 ? bytes : bytes.subarray(this.#backlogTaken));
       this.#backlogBytes -= taken;
-      if (taken < bytes.length) {
-        this.#backlog[0] = bytes.subarray(taken);
-        return;
-      }
+      this.#backlogTaken += taken;
+      if (this.#backlogTaken < bytes.length) return;
+      this.#backlogTaken = 0;
       this.#backlog.shift();
     }
     if (this.#isEnding) stream.finish();
@@ -300,11 +307,14 @@ export class OutgoingTrack extends EventTarget {
   /** @internal Settles what is acknowledged, moves what waits. */
   onStreamMoved(): void {
     const stream = this.#stream as SendStream;
-    while (this.#unacked.length > 0 && (this.#unacked[0] as { end: number }).end <= stream.ackedOffset) {
-      (this.#unacked.shift() as { frame: SentFrame }).frame.settle('acknowledged');
+    let oldest = this.#unacked.at(0);
+    while (oldest !== undefined && oldest.end <= stream.ackedOffset) {
+      oldest.frame.settle('acknowledged');
       this.#host.reliableSent.onTime++;
+      this.#unacked.shift();
+      oldest = this.#unacked.at(0);
     }
-    stream.tellWhenAcked(this.#unacked[0]?.end ?? Number.POSITIVE_INFINITY);
+    stream.tellWhenAcked(oldest?.end ?? Number.POSITIVE_INFINITY);
     this.#flushBacklog();
     if (this.#waitingBytes < RELIABLE_HIGH_WATER_BYTES / 2) this.#release();
   }
@@ -337,10 +347,11 @@ export class OutgoingTrack extends EventTarget {
     this.#isOver = true;
     for (const frame of this.#frames.values()) frame.settle('dropped');
     this.#frames.clear();
-    for (const { frame } of this.#unacked) frame.settle('dropped');
     this.#host.reliableSent.lost += this.#unacked.length;
-    this.#unacked.length = 0;
-    this.#backlog.length = 0;
+    for (let each = this.#unacked.shift(); each !== undefined; each = this.#unacked.shift())
+      each.frame.settle('dropped');
+    while (this.#backlog.shift() !== undefined);
+    this.#backlogBytes = 0;
     this.#release();
     this.#ended?.resolve();
   }

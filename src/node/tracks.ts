@@ -85,6 +85,8 @@ export class Tracks {
   /** See `Connection.createTrack`. */
   create(options: TrackOptions): OutgoingTrack {
     const kind = options.kind ?? 'video';
+    if (!Object.hasOwn(DEFAULT_SEND_ORDER, kind))
+      throw new TypeError(`kind is 'video', 'audio' or 'data', not ${String(kind)}`);
     const latency = options.latency ?? this.#latency;
     const sendOrder = options.sendOrder ?? DEFAULT_SEND_ORDER[kind];
     const { weight = 1 } = options;

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Connection as Core } from '../../src/connection/connection.ts';
 import { Datagrams } from '../../src/node/datagrams.ts';
+import { libraryPair } from '../helpers/library-pair.ts';
 
 test('messages that wait for the application do not keep the batches of packets alive that they came in', async () => {
   const datagrams = new Datagrams({} as Core, () => {});
@@ -12,4 +13,14 @@ test('messages that wait for the application do not keep the batches of packets 
   expect(small).toEqual(new Uint8Array(5).fill(7));
   expect(small.buffer.byteLength).toBe(5);
   expect(((await messages.next()).value as Uint8Array).buffer).toBe(batch.buffer);
+});
+
+test('maxAge is a number from 0, Infinity too', () => {
+  const { pair } = libraryPair(1);
+  const datagrams = new Datagrams(pair.client.connection, () => {});
+  const send = (maxAge: unknown): unknown => datagrams.send(new Uint8Array(1), { maxAge: maxAge as number });
+  for (const maxAge of [Number.NaN, 'x', null]) expect(() => send(maxAge)).toThrow(TypeError);
+  expect(() => send(-5)).toThrow(RangeError);
+  for (const maxAge of [undefined, 0, 0.5, Number.POSITIVE_INFINITY])
+    expect(() => send(maxAge)).not.toThrow();
 });

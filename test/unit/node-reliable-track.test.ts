@@ -6,6 +6,7 @@ import { SendCredit } from '../../src/stream/flow.ts';
 import { SendStream } from '../../src/stream/send.ts';
 import { ChunkPool } from '../../src/stream/send-buffer.ts';
 import { frameCounts } from '../../src/track/types.ts';
+import { longestShift } from '../helpers/longest-shift.ts';
 
 const PACKET_BYTES = 1200;
 
@@ -56,6 +57,17 @@ describe('a reliable track', () => {
     await Promise.resolve();
     expect(track.queuedBytes).toBeGreaterThan(5_000_000);
     expect(isReady).toBe(true);
+  });
+
+  it('never moves what waits, however many media frames that are', async () => {
+    const { track, stream, sent, sendAll } = makeTrack();
+    const longest = await longestShift(() => {
+      for (let i = 0; i < 40_000; i++) track.send(new Uint8Array(20));
+      sendAll();
+      for (const { offset, length } of sent) stream.onFrameAcked(offset, length, false);
+    });
+    expect(track.queuedBytes).toBe(0);
+    expect(longest).toBeLessThan(1000);
   });
 
   it('settles each media frame with the acknowledgement of its last byte', () => {

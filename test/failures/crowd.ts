@@ -4,7 +4,7 @@
  */
 import { Deadlines } from '../../src/base/deadlines.ts';
 import { type Micros, type PathId, type Protocol, SECOND } from '../../src/base/protocol.ts';
-import type { SeededRandom } from '../../src/base/random.ts';
+import { SeededRandom } from '../../src/base/random.ts';
 import type { Connection } from '../../src/connection/connection.ts';
 import type { ConnectionEvent } from '../../src/connection/events.ts';
 import { localParameters } from '../../src/connection/options.ts';
@@ -16,6 +16,7 @@ import { MediaController } from '../../src/rate/media.ts';
 import { connectHosts, Network, type NetworkSpec } from '../../src/sim/network.ts';
 import { ProtocolHost } from '../../src/sim/protocol-host.ts';
 import { Simulator } from '../../src/sim/simulator.ts';
+import { isRetry } from '../../src/wire/retry.ts';
 
 /** What one of the connections was told. */
 export interface CrowdEvent {
@@ -27,6 +28,8 @@ export interface CrowdEvent {
 export class EndpointProtocol implements Protocol<CrowdEvent> {
   readonly endpoint: Endpoint;
   readonly live: Set<Connection> = new Set();
+  /** Calls that were taken so far. */
+  begun = 0;
   /** Where the datagram that was written last goes. */
   path: PathId = 0;
   readonly #dirty: Set<Connection> = new Set();
@@ -35,7 +38,10 @@ export class EndpointProtocol implements Protocol<CrowdEvent> {
 
   /** @param unprovenMax Of a listener, from how many handshakes under way on it asks for a token; undefined: it calls. */
   constructor(shared: SharedOptions, unprovenMax: number | undefined) {
-    const onAccept = (connection: Connection): void => void this.live.add(connection);
+    const onAccept = (connection: Connection): void => {
+      this.begun++;
+      this.live.add(connection);
+    };
     this.endpoint = new Endpoint(shared, unprovenMax === undefined ? undefined : { onAccept, unprovenMax });
   }
 
@@ -161,6 +167,45 @@ export class Crowd {
 
   run(ms: number): void {
     this.sim.run(this.sim.now + ms * 1_000);
+  }
+}
+
+/** Makes first packets that are in order, and answers a Retry if it is to; whatever follows, it is silent. */
+export class Forger {
+  readonly #endpoint: Endpoint;
+  readonly #calls: Map<number, Connection> = new Map();
+  readonly #out: Uint8Array = new Uint8Array(2_048);
+
+  constructor(seed: number) {
+    this.#endpoint = new Endpoint(sharedOptions(new SeededRandom(seed), () => 0));
+  }
+
+  /** The first packet of one more caller. */
+  first(address: number, now: Micros): Uint8Array {
+    const call = this.#endpoint.dial({ handshake: new PlainHandshake({ isServer: false }), path: 0 }, now);
+    this.#calls.set(address, call);
+    return this.#say(call, now);
+  }
+
+  /** What that caller says to a Retry: the first packet again, with the token. It is never heard of after that. */
+  answer(datagram: Uint8Array, address: number, now: Micros): Uint8Array | undefined {
+    const call = this.#calls.get(address);
+    if (call === undefined) return undefined;
+    this.#endpoint.handleDatagram(datagram.slice(), 0, now);
+    const said = isRetry(datagram) ? this.#say(call, now) : undefined;
+    this.forget(address);
+    return said;
+  }
+
+  /** That caller will hear nothing. */
+  forget(address: number): void {
+    const call = this.#calls.get(address);
+    if (call !== undefined) this.#endpoint.remove(call);
+    this.#calls.delete(address);
+  }
+
+  #say(call: Connection, now: Micros): Uint8Array {
+    return this.#out.slice(0, call.pollTransmit(this.#out, now));
   }
 }
 

@@ -1,4 +1,5 @@
 /** F7: lost acknowledgements make a sender believe that it stalled. Here half of the packets of the way back are lost. */
+import { MILLISECOND } from '../../src/base/protocol.ts';
 import type { NetworkSpec } from '../../src/sim/network.ts';
 import type { FailureCase } from './case.ts';
 import { remembered } from './remember.ts';
@@ -15,25 +16,37 @@ const LOSSY: NetworkSpec = { up: LINK, down: { ...LINK, loss: { kind: 'iid', rat
  */
 const FROM_MS = 1_000;
 const FOR_MS = 15_000;
+/** A round trip: whoever waits for a timer gives nothing for longer. */
+const STALL_MS_MAX = 60;
 /** More than the link carries in that time. */
 const BYTES = 25_000_000;
 
-/** Bytes of a stream in the time that counts, and the longest time in which it gave nothing. */
-function received(seed: number, network: NetworkSpec): { bytes: number; stallMs: number } {
+/** What a stream gave in the time that counts. */
+interface Received {
+  readonly bytes: number;
+  /** The longest time in which it gave nothing. */
+  readonly stallMs: number;
+}
+
+function received(seed: number, network: NetworkSpec): Received {
   const world = new World({ seed, network });
   world.connect(30_000);
   const stream = world.stream({ bytes: BYTES });
   world.run(FROM_MS);
   const before = stream.readBytes;
   stream.longestWaitUs = 0;
+  stream.lastReadUs = world.now;
   world.run(FOR_MS);
-  return { bytes: stream.readBytes - before, stallMs: stream.longestWaitUs / 1e3 };
+  world.assertOpen();
+  // Also one that has not ended yet.
+  const stallUs = Math.max(stream.longestWaitUs, world.now - stream.lastReadUs);
+  return { bytes: stream.readBytes - before, stallMs: stallUs / MILLISECOND };
 }
 
+const lossyRun: (seed: number) => Received = remembered((seed) => received(seed, LOSSY));
+
 /** A clean path gives the same with every seed but for its jitter: to one part in a hundred. */
-const cleanRun: (seed: number) => { bytes: number; stallMs: number } = remembered((seed) =>
-  received(seed, CLEAN),
-);
+const cleanRun: (seed: number) => Received = remembered((seed) => received(seed, CLEAN));
 
 function tcpReceived(seed: number, network: NetworkSpec): number {
   let before = 0;
@@ -55,12 +68,22 @@ export const feedback: readonly FailureCase[] = [
     most: 10,
     run: (seed) => {
       const clean = cleanRun(1);
-      const lossy = received(seed, LOSSY);
+      const lossy = lossyRun(seed);
       return {
         value: 100 * (1 - lossy.bytes / clean.bytes),
         tcp: () => 100 * (1 - tcpReceived(seed, LOSSY) / tcpReceived(seed, CLEAN)),
-        notes: { stallMs: lossy.stallMs, cleanStallMs: clean.stallMs },
       };
+    },
+  },
+  {
+    row: 'F7',
+    name: '50 % loss on the way back, stream: stalls',
+    figure: 'longest time in which the stream gives nothing',
+    unit: 'ms',
+    most: STALL_MS_MAX,
+    run: (seed) => {
+      const { stallMs } = lossyRun(seed);
+      return { value: stallMs, notes: { cleanStallMs: cleanRun(1).stallMs } };
     },
   },
   {

@@ -4,13 +4,11 @@
  */
 import { MILLISECOND, SECOND } from '../../src/base/protocol.ts';
 import type { Connection } from '../../src/connection/connection.ts';
-import { PlainHandshake } from '../../src/crypto/plain-handshake.ts';
-import { HALF_OPEN_MAX } from '../../src/endpoint.ts';
 import { addressOf } from '../../src/sim/nat.ts';
 import { symmetric } from '../../src/sim/network.ts';
 import { bytesInUse } from '../helpers/memory.ts';
 import type { FailureCase } from './case.ts';
-import { Crowd } from './crowd.ts';
+import { Crowd, Forger } from './crowd.ts';
 import { remembered } from './remember.ts';
 
 const NETWORK = symmetric({
@@ -19,7 +17,13 @@ const NETWORK = symmetric({
   queue: { ms: 50 },
   jitter: { kind: 'late', ms: 1 },
 });
+const UDP_BYTES = 28;
+/** Hosts of the attackers: nobody else has these addresses. */
+const ATTACKER_HOST = 200;
+const ATTACKERS_FROM: number = addressOf(ATTACKER_HOST, 0);
 const FLOOD_MS = 10_000;
+/** A thousand callers under way at once: three seconds each. */
+const LORIS_SEEDS_MAX = 5;
 /** Ten thousand a minute. */
 const FLOOD_INTERVAL_US = 6 * MILLISECOND;
 const FLOOD_PACKETS: number = Math.floor((FLOOD_MS * MILLISECOND) / FLOOD_INTERVAL_US);
@@ -106,16 +110,10 @@ class EstablishedCall {
 const firstPackets: () => readonly Uint8Array[] = (() => {
   const packets: Uint8Array[] = [];
   const make = (): void => {
-    const forger = new Crowd(1_000_000, symmetric({ delayMs: 1 }));
-    const { endpoint } = forger.client.protocol;
-    const out = new Uint8Array(2_048);
-    while (packets.length < FLOOD_PACKETS) {
-      const call = endpoint.dial(
-        { handshake: new PlainHandshake({ isServer: false }), path: 0 },
-        forger.sim.now,
-      );
-      packets.push(out.slice(0, call.pollTransmit(out, forger.sim.now)));
-      endpoint.remove(call);
+    const forger = new Forger(1_000_000);
+    for (let i = 0; i < FLOOD_PACKETS; i++) {
+      packets.push(forger.first(i, 0));
+      forger.forget(i);
     }
   };
   return () => {
@@ -124,44 +122,85 @@ const firstPackets: () => readonly Uint8Array[] = (() => {
   };
 })();
 
+/** Whoever attacks, and what it has said to the listener. */
+type Attackers = 'nobody' | 'forged addresses' | 'slow loris';
+
 interface Flood {
   readonly latencyMs: number;
   readonly heapGrowth: number;
+  /** Most handshakes under way at one time. */
   readonly halfOpenMax: number;
-  readonly answered: number;
+  /** Handshakes that the listener has begun. */
+  readonly begun: number;
+  /** Bytes that went to the attackers' addresses, per byte from there. */
+  readonly bytesBackPerByte: number;
 }
 
-/** A call under a flood, or without one. @param from Every first packet from an address of its own, all from one, or none. */
-function flood(seed: number, from: 'everywhere' | 'one address' | 'nowhere'): Flood {
+/** A call under a flood of first packets. The forged addresses never answer; the slow loris answers a Retry, then nothing. */
+function flood(seed: number, who: Attackers): Flood {
   const crowd = new Crowd(seed, NETWORK);
   const call = new EstablishedCall(crowd);
   crowd.run(1_000);
   call.latenciesMs.length = 0;
-  // Made before anything is measured: the forger's memory is its own.
-  const packets = from === 'nowhere' ? [] : firstPackets();
-  const before = bytesInUse();
+  const { sim, network } = crowd;
   const { endpoint } = crowd.server.protocol;
+  // Made before anything is measured: the forger's memory is its own.
+  const packets = who === 'forged addresses' ? firstPackets() : [];
+  const loris = who === 'slow loris' ? new Forger(seed) : undefined;
+  const before = bytesInUse();
   let halfOpenMax = 0;
   let sentBytes = 0;
-  const startBytes = crowd.network.down.statistics.offeredBytes;
-  for (const [i, packet] of packets.entries()) {
-    const address = addressOf(200 + (from === 'everywhere' ? i : 0), 4_000 + (i % 1_000));
-    crowd.sim.schedule(crowd.sim.now + i * FLOOD_INTERVAL_US, () => {
-      sentBytes += packet.length + 28;
-      crowd.network.up.inject(packet, packet.length + 28, address);
-      halfOpenMax = Math.max(halfOpenMax, endpoint.halfOpenCount);
-    });
+  let backBytes = 0;
+  const send = (packet: Uint8Array, address: number): void => {
+    sentBytes += packet.length + UDP_BYTES;
+    network.up.inject(packet, packet.length + UDP_BYTES, address);
+    halfOpenMax = Math.max(halfOpenMax, endpoint.halfOpenCount);
+  };
+  network.down.addTap((packet, now) => {
+    if (packet.address < ATTACKERS_FROM) return true;
+    backBytes += packet.sizeBytes;
+    const answer = loris?.answer(packet.payload as Uint8Array, packet.address, now);
+    if (answer !== undefined) send(answer, packet.address);
+    return true;
+  });
+  for (let i = 0; i < (who === 'nobody' ? 0 : FLOOD_PACKETS); i++) {
+    const address = addressOf(ATTACKER_HOST + (loris === undefined ? i : 0), 4_000 + i);
+    sim.schedule(sim.now + i * FLOOD_INTERVAL_US, () =>
+      send(loris?.first(address, sim.now) ?? (packets[i] as Uint8Array), address),
+    );
   }
   crowd.run(FLOOD_MS);
   const heapGrowth = bytesInUse() - before;
   if (!call.connection.isOpen) throw new Error('the call ended');
-  if (halfOpenMax > HALF_OPEN_MAX) throw new Error(`${halfOpenMax} handshakes under way`);
-  const answered = (crowd.network.down.statistics.offeredBytes - startBytes) / Math.max(1, sentBytes);
-  return { latencyMs: call.p99(), heapGrowth, halfOpenMax, answered };
+  // The call is one of them.
+  const begun = crowd.server.protocol.begun - 1;
+  const bytesBackPerByte = backBytes / Math.max(1, sentBytes);
+  return { latencyMs: call.p99(), heapGrowth, halfOpenMax, begun, bytesBackPerByte };
 }
 
-const undisturbed: (seed: number) => Flood = remembered((seed) => flood(seed, 'nowhere'));
-const flooded: (seed: number) => Flood = remembered((seed) => flood(seed, 'everywhere'));
+/** What a flood may cost at the most, in numbers of its own: what the listener is built with may be wrong. */
+function checkBounds(under: Flood, most: { halfOpen: number; begun: number; backPerByte: number }): void {
+  const { halfOpenMax, begun, bytesBackPerByte } = under;
+  if (halfOpenMax === 0 || halfOpenMax > most.halfOpen)
+    throw new Error(`${halfOpenMax} handshakes under way, ${most.halfOpen} are allowed`);
+  if (begun > most.begun) throw new Error(`${begun} handshakes begun, ${most.begun} are allowed`);
+  if (bytesBackPerByte > most.backPerByte)
+    throw new Error(`${bytesBackPerByte} bytes sent per byte of the attackers`);
+}
+
+const undisturbed: (seed: number) => Flood = remembered((seed) => flood(seed, 'nobody'));
+const flooded: (seed: number) => Flood = remembered((seed) => {
+  const under = flood(seed, 'forged addresses');
+  // Sixteen callers without a token at a time, for ten seconds each; whoever else is asked for one in 100 bytes.
+  checkBounds(under, { halfOpen: 16, begun: 40, backPerByte: 0.15 });
+  return under;
+});
+const lorises: (seed: number) => Flood = remembered((seed) => {
+  const under = flood(seed, 'slow loris');
+  // They have proven where they are. What they are sent first is a certificate, and it is sent again.
+  checkBounds(under, { halfOpen: 1_024, begun: 1_024, backPerByte: 8 });
+  return under;
+});
 
 function scaleCase(connections: number, isLong: boolean): FailureCase {
   return {
@@ -186,9 +225,9 @@ export const crowds: readonly FailureCase[] = [
     most: 5,
     run: (seed) => {
       const under = flooded(seed);
-      const { halfOpenMax, answered } = under;
+      const { halfOpenMax, begun, bytesBackPerByte } = under;
       const value = under.latencyMs - undisturbed(seed).latencyMs;
-      return { value, notes: { halfOpenMax, bytesBackPerByte: answered } };
+      return { value, notes: { halfOpenMax, begun, bytesBackPerByte } };
     },
   },
   {
@@ -205,10 +244,22 @@ export const crowds: readonly FailureCase[] = [
     figure: "change of an established call's p99 latency",
     unit: 'ms',
     most: 5,
+    seedsMax: LORIS_SEEDS_MAX,
     run: (seed) => {
-      const under = flood(seed, 'one address');
+      const under = lorises(seed);
+      const { halfOpenMax, begun, bytesBackPerByte } = under;
       const value = under.latencyMs - undisturbed(seed).latencyMs;
-      return { value, notes: { halfOpenMax: under.halfOpenMax } };
+      return { value, notes: { halfOpenMax, begun, bytesBackPerByte } };
     },
+  },
+  {
+    row: 'flood',
+    name: 'slow loris: memory',
+    figure: 'growth over ten seconds, the simulator included',
+    unit: 'MB',
+    // 1024 handshakes of 100 kB each.
+    most: 100,
+    seedsMax: LORIS_SEEDS_MAX,
+    run: (seed) => ({ value: lorises(seed).heapGrowth / 1e6 }),
   },
 ];

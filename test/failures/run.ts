@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import process from 'node:process';
-import { parseArgs } from 'node:util';
+import { benchCommand } from '../../bench/report/command-line.ts';
 import { ALL } from './all.ts';
 import {
   type FailureCase,
@@ -19,31 +19,27 @@ import {
 import { ports } from './f08-ports.ts';
 import { describe, type Summary, summarize } from './summary.ts';
 
-const { values } = parseArgs({
+const { values, refuse } = benchCommand({
+  script: 'test:failures',
   options: {
-    json: { type: 'string' },
-    seeds: { type: 'string', default: String(SEEDS) },
-    first: { type: 'string', default: '1' },
-    only: { type: 'string', default: '' },
-    'no-tcp': { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
+    json: { type: 'string', value: 'FILE', what: 'everything, as JSON' },
+    seeds: { type: 'string', value: 'N', default: String(SEEDS), what: 'seeds of each case' },
+    first: { type: 'string', value: 'N', default: '1', what: 'the first of them' },
+    only: { type: 'string', value: 'TEXT', default: '', what: 'cases with this in their row and name' },
+    'no-tcp': { type: 'boolean', default: false, what: 'without what TCP does' },
   },
 });
-if (values.help) {
-  console.log('npm run test:failures -- [--json FILE] [--seeds N] [--first N] [--only TEXT] [--no-tcp]');
-  process.exit();
-}
 const count = Number(values.seeds);
 const first = Number(values.first);
 if (!Number.isSafeInteger(count) || count < 1 || !Number.isSafeInteger(first) || first < 1) {
-  console.error('--seeds and --first are positive integers');
-  process.exit(2);
+  refuse('--seeds and --first are positive integers');
 }
 /** Cases of half a minute are for soaks, and for whoever names them. */
 const chosen = [...ALL, ...ports].filter(
   ({ row, name, isLong }) =>
     `${row} ${name}`.includes(values.only) && (isLong !== true || values.only !== ''),
 );
+if (chosen.length === 0) refuse(`no case is called so: ${values.only}`);
 
 async function run(one: FailureCase | SocketCase, seed: number): Promise<Outcome> {
   const isOnSockets = ports.includes(one as SocketCase);

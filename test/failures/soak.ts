@@ -13,7 +13,7 @@ import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { benchCommand } from '../../bench/report/command-line.ts';
 import { ALL } from './all.ts';
 import { type FailureCase, judge, type Outcome } from './case.ts';
 import { describe, type Summary, summarize } from './summary.ts';
@@ -23,28 +23,25 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** What the outcome of a case follows from. */
 const SOURCES: readonly string[] = ['src', 'test/failures', 'test/helpers'];
 
-const { values } = parseArgs({
+const { values, refuse } = benchCommand({
+  script: 'soak',
   options: {
-    seeds: { type: 'string', default: String(SEEDS) },
-    minutes: { type: 'string', default: 'Infinity' },
-    only: { type: 'string', default: '' },
-    part: { type: 'string', default: '1/1' },
-    state: { type: 'string', default: join(ROOT, '.tmp/soak.jsonl') },
-    json: { type: 'string' },
+    seeds: { type: 'string', value: 'N', default: String(SEEDS), what: 'seeds of each case' },
+    minutes: { type: 'string', value: 'N', default: 'Infinity', what: 'stops then; the next run goes on' },
+    only: { type: 'string', value: 'TEXT', default: '', what: 'cases with this in their row and name' },
+    part: { type: 'string', value: 'I/N', default: '1/1', what: 'every N-th seed, from the I-th on' },
+    state: { type: 'string', value: 'FILE', default: join(ROOT, '.tmp/soak.jsonl'), what: 'what is done' },
+    json: { type: 'string', value: 'FILE', what: 'everything, as JSON' },
   },
 });
 const seeds = Number(values.seeds);
 const minutes = Number(values.minutes);
 if (!Number.isSafeInteger(seeds) || seeds < 1 || !(minutes > 0)) {
-  console.error('--seeds is a positive integer, --minutes a positive number');
-  process.exit(2);
+  refuse('--seeds is a positive integer, --minutes a positive number');
 }
 
 const [part = 1, parts = 1] = values.part.split('/').map(Number);
-if (!(part >= 1 && part <= parts)) {
-  console.error('--part is I/N: the I-th of N parts');
-  process.exit(2);
-}
+if (!(part >= 1 && part <= parts)) refuse('--part is I/N: the I-th of N parts');
 
 /** One case and how far it is. */
 class Progress {
@@ -129,6 +126,7 @@ const chosen = ALL.filter(
   ({ row, name, isLong }) =>
     `${row} ${name}`.includes(values.only) && (isLong !== true || values.only !== ''),
 );
+if (chosen.length === 0) refuse(`no case is called so: ${values.only}`);
 const progress = chosen.map((one) => new Progress(one));
 const sources = sourcesHash();
 resume(new Map(progress.map((of) => [nameOf(of.one), of])), sources);

@@ -6,7 +6,7 @@
  * the right keys: nothing throws, every media frame is on time, and memory does not grow from the first tenth on.
  */
 import process from 'node:process';
-import { parseArgs } from 'node:util';
+import { benchCommand } from '../../bench/report/command-line.ts';
 import { bytesInUse } from '../helpers/memory.ts';
 import { FuzzedCall } from './call.ts';
 import { fuzzCalls, fuzzParsers, fuzzTls } from './session.ts';
@@ -15,12 +15,17 @@ import { fuzzCalls, fuzzParsers, fuzzTls } from './session.ts';
 const PER_MS = 50;
 const HEAP_GROWTH_MAX = 32e6;
 
-const { values } = parseArgs({
+const { values, refuse } = benchCommand({
+  script: 'fuzz',
   options: {
-    minutes: { type: 'string', default: '0' },
-    rounds: { type: 'string', default: '0' },
-    count: { type: 'string' },
-    seed: { type: 'string', default: '1' },
+    minutes: { type: 'string', value: 'N', default: '0', what: 'of parsers, TLS and API calls' },
+    rounds: { type: 'string', value: 'N', default: '0', what: 'of the same' },
+    count: {
+      type: 'string',
+      value: 'N',
+      what: 'datagrams at a live call (a million; behind rounds 200,000)',
+    },
+    seed: { type: 'string', value: 'N', default: '1', what: 'where chance begins' },
   },
 });
 const minutes = Number(values.minutes);
@@ -33,10 +38,7 @@ if (
   count < 1 ||
   !Number.isSafeInteger(seed)
 ) {
-  console.error(
-    '--minutes and --rounds are numbers from 0 on, --count a positive integer, --seed an integer',
-  );
-  process.exit(2);
+  refuse('--minutes and --rounds are numbers from 0 on, --count a positive integer, --seed an integer');
 }
 
 const untilMs = performance.now() + minutes * 60_000;

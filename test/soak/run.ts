@@ -6,7 +6,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import process from 'node:process';
-import { parseArgs } from 'node:util';
+import { benchCommand } from '../../bench/report/command-line.ts';
 import { Spin } from '../failures/spin.ts';
 import { bytesInUse } from '../helpers/memory.ts';
 
@@ -14,19 +14,17 @@ const STEPS = 24;
 /** In bytes. The simulator remembers every address that there was, some hundred bytes each. */
 const HEAP_GROWTH_MAX = 2e6;
 
-const { values } = parseArgs({
+const { values, refuse } = benchCommand({
+  script: 'soak:spin',
   options: {
-    hours: { type: 'string', default: '2' },
-    seed: { type: 'string', default: '1' },
-    json: { type: 'string' },
+    hours: { type: 'string', value: 'N', default: '2', what: 'of virtual time' },
+    seed: { type: 'string', value: 'N', default: '1', what: 'where chance begins' },
+    json: { type: 'string', value: 'FILE', what: 'the result, as JSON' },
   },
 });
 const hours = Number(values.hours);
 const seed = Number(values.seed);
-if (!(hours > 0) || !Number.isSafeInteger(seed)) {
-  console.error('--hours is a positive number, --seed an integer');
-  process.exit(2);
-}
+if (!(hours > 0) || !Number.isSafeInteger(seed)) refuse('--hours is a positive number, --seed an integer');
 
 const startedAt = process.cpuUsage();
 const spin = new Spin(seed);

@@ -6,27 +6,29 @@
  */
 import { divide, multiply } from './gf256.ts';
 
-/** Product over every m < k: common to a row. */
-function rowProduct(k: number, row: number): number {
-  let product = 1;
-  for (let m = 0; m < k; m++) product = multiply(product, (k + row) ^ m);
-  return product;
-}
+/**
+ * Shape [255][256], rows made when first needed: entry [x][k] is the product of x xor m over every m < k but x itself.
+ * With it a coefficient takes two products and a quotient; from the formula, k products for each symbol that is missing.
+ */
+const productRows: (Uint8Array | undefined)[] = new Array(255).fill(undefined);
 
-/** What the product of a row is divided by for source symbol `j`. */
-function divisor(k: number, row: number, j: number): number {
-  let product = (k + row) ^ j;
-  for (let m = 0; m < k; m++) if (m !== j) product = multiply(product, j ^ m);
-  return product;
+function productsOf(x: number): Uint8Array {
+  const known = productRows[x];
+  if (known !== undefined) return known;
+  const row = new Uint8Array(256).fill(1);
+  for (let k = 1; k < 256; k++) row[k] = multiply(row[k - 1] as number, k - 1 === x ? 1 : x ^ (k - 1));
+  productRows[x] = row;
+  return row;
 }
 
 /**
  * One coefficient.
  *
- * @returns 1..255: no repair symbol ignores a source symbol. Cost: O(k).
+ * @returns 1..255: no repair symbol ignores a source symbol. Cost: O(1).
  */
 export function coefficient(k: number, row: number, j: number): number {
-  return divide(rowProduct(k, row), divisor(k, row, j));
+  const x = k + row;
+  return divide(productsOf(x)[k] as number, multiply(x ^ j, productsOf(j)[k] as number));
 }
 
 /**
@@ -36,7 +38,7 @@ export function coefficient(k: number, row: number, j: number): number {
  * @param row Generator row, 0..254-k.
  * @param positions Shape [count]: which source symbols, each 0..k-1.
  * @param out Shape [count]: their coefficients, never zero.
- * Cost: O(k) once and O(k) per position; no allocation.
+ * Cost: O(count); nothing is allocated once the tables are made.
  */
 export function rowCoefficients(
   k: number,
@@ -45,6 +47,5 @@ export function rowCoefficients(
   count: number,
   out: Uint8Array,
 ): void {
-  const product = rowProduct(k, row);
-  for (let i = 0; i < count; i++) out[i] = divide(product, divisor(k, row, positions[i] as number));
+  for (let i = 0; i < count; i++) out[i] = coefficient(k, row, positions[i] as number);
 }

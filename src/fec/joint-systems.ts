@@ -14,6 +14,8 @@ import type { SymbolWindow } from './symbol-window.ts';
  * as many rows again once the system is taken apart, which as many changes have to pay for as it has rows.
  */
 export const ROW_OPERATIONS_PER_FRAME_MAX: number = 2 * 2 * 2 * UNKNOWNS_MAX;
+/** Waiting blocks looked at for one frame of the peer: each look walks over a whole block. */
+const WAITING_LOOKS_MAX = 2;
 /** `#place`: the system would be too large. */
 const WAITS = -1;
 
@@ -25,6 +27,8 @@ export class JointSystems {
   readonly #queue: RepairSystem[] = [];
   /** Something changed that may let a waiting block in. */
   #mayPlaceWaiting = false;
+  /** The newest one not looked at since; all of them when it is Infinity. */
+  #nextWaiting: number = Number.POSITIVE_INFINITY;
   // Scratch of one row: never more entries than unknowns.
   readonly #positions: Uint8Array = new Uint8Array(UNKNOWNS_MAX);
   readonly #columns: Uint8Array = new Uint8Array(UNKNOWNS_MAX);
@@ -153,10 +157,14 @@ export class JointSystems {
   }
 
   #placeWaiting(): void {
-    this.#mayPlaceWaiting = false;
-    for (let i = this.waiting.length - 1; i >= 0; i--) {
+    let i = Math.min(this.#nextWaiting, this.waiting.length) - 1;
+    for (let looks = 0; looks < WAITING_LOOKS_MAX && i >= 0; looks++, i--) {
       if (this.#place(this.waiting[i] as LiveBlock) !== WAITS) this.waiting.splice(i, 1);
     }
+    this.#nextWaiting = i + 1;
+    if (i >= 0) return;
+    this.#nextWaiting = Number.POSITIVE_INFINITY;
+    this.#mayPlaceWaiting = false;
   }
 
   #addRow(system: RepairSystem, block: LiveBlock, row: number): boolean {

@@ -39,6 +39,8 @@ export interface KernelExports {
  * symbol ten times the copy.
  */
 const SLAB_BYTES = 65_536;
+/** The kernel goes on so far at most beyond the length it is given, inside the slot: what is added up there must be zero. */
+const OVERRUN_BYTES = 63;
 
 /** Views of a row of slots. Making one costs as much as copying a symbol, so each is kept until the size changes. */
 class SlotViews {
@@ -266,7 +268,8 @@ export class KernelCodec implements ErasureCodec {
   /** Right-hand sides of the equations `first..end-1`, all of one block: repair less what the symbols at hand put in. */
   #computeRightSides(block: RepairEquations, first: number, end: number, symbolBytes: number): void {
     const k = block.symbols.length;
-    const present = this.#copyPresent(block.symbols, symbolBytes);
+    const ownBytes = longest(block.symbols);
+    const present = this.#copyPresent(block.symbols, ownBytes + OVERRUN_BYTES);
     for (let e = first; e < end; e++) {
       const i = this.#equationIndexes[e] as number;
       this.#memory[this.#targets + e - first] = k + (block.rows[i] as number);
@@ -275,7 +278,7 @@ export class KernelCodec implements ErasureCodec {
     if (present === 0) return;
     const target = this.#equations + first * this.#slotBytes;
     this.#buildMatrix(k, end - first, present, 0);
-    this.#multiply(present, end - first, this.#symbols, target, symbolBytes, 1);
+    this.#multiply(present, end - first, this.#symbols, target, ownBytes, 1);
   }
 
   #copyIn(symbol: Uint8Array, at: number, symbolBytes: number): void {
@@ -294,4 +297,11 @@ export class KernelCodec implements ErasureCodec {
     copy.set(this.#resultViews.get(result, symbolBytes));
     return copy;
   }
+}
+
+/** Length of the longest symbol at hand: beyond it a block puts nothing in, however long others are. */
+function longest(symbols: readonly (Uint8Array | undefined)[]): number {
+  let bytes = 0;
+  for (const symbol of symbols) if (symbol !== undefined && symbol.length > bytes) bytes = symbol.length;
+  return bytes;
 }

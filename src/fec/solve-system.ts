@@ -29,6 +29,7 @@ export function solveSystem(
 }
 
 function missesOnly(block: LiveBlock, wanted: readonly number[], window: SymbolWindow): boolean {
+  if (block.missing > wanted.length) return false;
   for (let i = 0, id = block.first; i < block.k; i++, id += block.stride) {
     if (window.get(id) === undefined && !wanted.includes(id)) return false;
   }
@@ -43,21 +44,18 @@ function solve(
 ): (Uint8Array | undefined)[] {
   let symbolBytes = 0;
   for (const block of blocks) symbolBytes = Math.max(symbolBytes, block.symbolBytes);
-  const equations = blocks.map((block) => equationsOf(block, unknownIds, symbolBytes, window));
+  const equations = blocks.map((block) => equationsOf(block, unknownIds, window));
   return codec.solve(unknownIds.length, equations, symbolBytes);
 }
 
-function equationsOf(
-  block: LiveBlock,
-  unknownIds: readonly number[],
-  symbolBytes: number,
-  window: SymbolWindow,
-): RepairEquations {
+function equationsOf(block: LiveBlock, unknownIds: readonly number[], window: SymbolWindow): RepairEquations {
+  const { symbolBytes } = block;
   const symbols: (Uint8Array | undefined)[] = [];
   const unknowns: number[] = [];
   for (let i = 0, id = block.first; i < block.k; i++, id += block.stride) {
     const symbol = window.get(id);
     // Longer ones are padding of an earlier rebuild, or a sender's contradiction: then the result is nonsense, its own.
+    // Cut, they cost what this block is long, and not what the longest of the system is.
     symbols.push(
       symbol !== undefined && symbol.length > symbolBytes ? symbol.subarray(0, symbolBytes) : symbol,
     );

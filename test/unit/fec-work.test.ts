@@ -1,10 +1,19 @@
 /** What hostile frames may cost the joint decoder: row operations are counted, never time. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { SeededRandom } from '../../src/base/random.ts';
 import { UNKNOWNS_MAX } from '../../src/fec/codec.ts';
 import { BlockDecoder } from '../../src/fec/decoder.ts';
 import { ROW_OPERATIONS_PER_FRAME_MAX } from '../../src/fec/joint-systems.ts';
 import { codec as kernel } from '../../src/fec/kernel.ts';
+import { KERNEL_BINARIES } from '../../src/fec/kernel-binary.ts';
+import { KernelCodec, type KernelExports } from '../../src/fec/kernel-codec.ts';
+import { SymbolWindow } from '../../src/fec/symbol-window.ts';
+
+/** The part of WebAssembly used here: its types are in the DOM library. */
+declare const WebAssembly: {
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Instance: new (module: object) => { readonly exports: object };
+};
 
 const bytes = new Uint8Array(1);
 /** One row goes through every other one twice at most: it is reduced by them, and they by it. */
@@ -86,6 +95,43 @@ describe('elimination by hostile frames', () => {
       hostile.decoder.dropBelow(id);
     }
     expect(hostile.rowOperations).toBeLessThanOrEqual(ROW_OPERATIONS_PER_FRAME_MAX);
+  });
+
+  test('costs no more payload than the blocks are long: one long repair symbol does not make the others so', () => {
+    const counted: { bytes: number } = { bytes: 0 };
+    const module = new WebAssembly.Module(Buffer.from(KERNEL_BINARIES.scalar, 'base64'));
+    const { exports } = new WebAssembly.Instance(module);
+    const kernelExports = exports as unknown as KernelExports;
+    const codec = new KernelCodec('scalar', {
+      ...kernelExports,
+      multiply: (k, r, source, target, length, accumulate) => {
+        counted.bytes += k * r * length;
+        kernelExports.multiply(k, r, source, target, length, accumulate);
+      },
+    });
+    const decoder = new BlockDecoder(codec);
+    for (let id = 0; id < 2000; id++) if (id % 100 > 0) decoder.onSymbol(id, bytes);
+    // A chain of blocks that miss two symbols each; the last gives the first one, and all fall.
+    decoder.onRepair(0, 1, 101, 0, new Uint8Array(1472));
+    for (let i = 1; i < 19; i++) decoder.onRepair(i * 100, 1, 101, 0, bytes);
+    decoder.onRepair(0, 1, 1, 0, bytes);
+    expect(decoder.takeRebuilt(() => {})).toBe(20);
+    // Right sides: 19 rows of 99 symbols of one byte. Then 20 symbols out of 20 right sides of the longest.
+    expect(counted.bytes).toBeLessThanOrEqual(19 * 99 + 20 * 20 * 1472);
+  });
+
+  test('looks at two waiting blocks a frame, and not at all 32', () => {
+    const looks = vi.spyOn(SymbolWindow.prototype, 'get');
+    const hostile = new Hostile();
+    // One symbol in four is missing: a block of 254 misses 63, two that overlap miss more than a system may.
+    for (let id = 0; id < 2000; id++) if (id % 4 > 0) hostile.symbol(id);
+    hostile.repair(0, 1, 254);
+    for (let i = 0; i < 32; i++) hostile.repair(236 + i * 4, 1, 250);
+    looks.mockClear();
+    for (let i = 0; i < 40; i++) hostile.symbol(i * 4);
+    // A look passes over its block six times at most: to see what it touches, once more after a split, and to enter it.
+    expect(looks.mock.calls.length / 40).toBeLessThanOrEqual(2 * 6 * 255);
+    looks.mockRestore();
   });
 
   for (let seed = 1; seed <= 6; seed++) {

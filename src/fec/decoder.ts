@@ -28,7 +28,7 @@ export const RepairReason = {
 export interface DecoderLimits {
   /** Symbol ids remembered; a power of two of at least 64. */
   readonly symbolsMax: number;
-  /** Bytes of source symbols remembered. */
+  /** Memory of source symbols remembered, with the datagrams that they are views of. */
   readonly symbolBytesMax: number;
   /** Repair symbols kept. */
   readonly repairMax: number;
@@ -80,7 +80,7 @@ export class BlockDecoder {
     this.#systems = new JointSystems(this.#window);
   }
 
-  /** Source symbols at hand. */
+  /** Memory that the source symbols at hand keep alive. */
   get heldBytes(): number {
     return this.#window.heldBytes;
   }
@@ -115,7 +115,7 @@ export class BlockDecoder {
     this.#fit(id);
     if (window.get(id) !== undefined) return RepairReason.OK;
     this.#store(id, bytes);
-    while (window.heldBytes > this.#limits.symbolBytesMax) this.#slideTo(window.base + 1);
+    this.keepAtMost(this.#limits.symbolBytesMax);
     return RepairReason.OK;
   }
 
@@ -182,6 +182,11 @@ export class BlockDecoder {
     if (this.#oldestLast < id) this.#dropOld(0);
     const base = Math.min(id - this.#historySymbols, this.#oldestFirst);
     if (base > this.#window.base) this.#window.slideTo(base);
+  }
+
+  /** Forgets the oldest symbols, and the blocks that reach back to them, while more than `bytes` are held. */
+  keepAtMost(bytes: number): void {
+    while (this.#window.heldBytes > bytes) this.#slideTo(this.#window.base + 1);
   }
 
   #check(first: number, stride: number, k: number, row: number, bytes: Uint8Array): number {

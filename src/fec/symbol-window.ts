@@ -11,7 +11,7 @@ export class SymbolWindow {
   base = 0;
   /** One more than the highest symbol id at hand. */
   end = 0;
-  /** Bytes of the symbols at hand. */
+  /** Memory of the datagrams that the symbols at hand are views of; neighbours of one datagram, or batch, count it once. */
   heldBytes = 0;
   readonly #symbolsMax: number;
   #mask = CAPACITY_FIRST - 1;
@@ -38,8 +38,10 @@ export class SymbolWindow {
 
   /** Stores a symbol; `id` fits and is missing. Keeps the view. */
   put(id: number, bytes: Uint8Array): void {
+    const { buffer } = bytes;
+    if (this.#bufferAt(id - 1) !== buffer) this.heldBytes += buffer.byteLength;
+    if (this.#bufferAt(id + 1) === buffer) this.heldBytes -= buffer.byteLength;
     this.#symbols[id & this.#mask] = bytes;
-    this.heldBytes += bytes.length;
     if (id >= this.end) this.end = id + 1;
   }
 
@@ -75,12 +77,17 @@ export class SymbolWindow {
     const stop = Math.min(base, this.base + this.#mask + 1);
     for (let id = this.base; id < stop; id++) {
       const slot = id & this.#mask;
-      this.heldBytes -= this.#symbols[slot]?.length ?? 0;
+      const buffer = this.#symbols[slot]?.buffer;
+      if (buffer !== undefined && this.#bufferAt(id + 1) !== buffer) this.heldBytes -= buffer.byteLength;
       this.#symbols[slot] = undefined;
       this.#coverage[slot] = undefined;
     }
     this.base = base;
     if (this.end < base) this.end = base;
+  }
+
+  #bufferAt(id: number): ArrayBufferLike | undefined {
+    return id >= this.base && id < this.end ? this.#symbols[id & this.#mask]?.buffer : undefined;
   }
 
   #grow(span: number): void {

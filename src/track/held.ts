@@ -1,7 +1,7 @@
 /**
- * What the receivers of one connection hold, on whatever track: media frames on their way in, symbols in parts, and media
- * frames that wait for the application. Each holder may hold as much as is left free: one alone takes half of it, and
- * there is always room for another. In: charges. Out: whether a holder has to let go of something. O(1), no walks.
+ * What the receivers of one connection hold, on whatever track: media frames on their way in, symbols in parts, symbols kept
+ * for repair, and media frames that wait for the application. Each holder may hold as much as is left free: one alone takes
+ * half of it, and there is always room for another. In: charges. Out: whether a holder has to let go of something. O(1).
  * Source: dynamic thresholds of shared buffers, Choudhury and Hahne 1998, with alpha = 1.
  */
 import { SlackBudget } from '../base/slack.ts';

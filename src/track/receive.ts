@@ -67,6 +67,7 @@ export class TrackReceiver implements Timed {
   readonly #partials: PartialSymbols;
   readonly #acks: AckState = new AckState();
   readonly #output: OutputQueue;
+  readonly #decoderHeld: HeldShare;
   /** Of media frames that have not left for the output. */
   readonly #held: HeldShare;
   readonly #order: DeliveryOrder;
@@ -84,6 +85,7 @@ export class TrackReceiver implements Timed {
     this.#events = options.events;
     this.#partials = new PartialSymbols(new HeldShare(options.held));
     this.#output = new OutputQueue(new HeldShare(options.held));
+    this.#decoderHeld = new HeldShare(options.held);
     this.#held = new HeldShare(options.held);
     const take: TakeFrame = (frame, how, skipped, now) => {
       const output = asOutput(frame, how, skipped);
@@ -233,7 +235,18 @@ export class TrackReceiver implements Timed {
   #forget(): void {
     this.#order.clear();
     this.#partials.clear();
-    this.#decoder.dropBelow(Number.MAX_SAFE_INTEGER);
+    this.#dropBelow(Number.MAX_SAFE_INTEGER);
+  }
+
+  /** And counts what the decoder still holds: half of it goes where that is too much. */
+  #dropBelow(id: number): void {
+    const decoder = this.#decoder;
+    const held = this.#decoderHeld;
+    decoder.dropBelow(id);
+    held.charge(decoder.heldBytes - held.bytes);
+    if (!held.isExceeded) return;
+    decoder.keepAtMost(held.bytes / 2);
+    held.charge(decoder.heldBytes - held.bytes);
   }
 
   /** News for the sender: write a TRACK_ACK with the next feedback. */
@@ -354,7 +367,7 @@ export class TrackReceiver implements Timed {
     const order = this.#order;
     this.statistics.framesDroppedSlow = this.#output.droppedFrames;
     this.statistics.evictedFrames = order.evictedFrames;
-    this.#decoder.dropBelow(order.lowestOpen);
+    this.#dropBelow(order.lowestOpen);
     if (readableBefore === 0 && this.#output.length > 0) this.#events.onReadable(this);
     if (order.isFinished && !this.#isFinished) {
       this.#isFinished = true;

@@ -140,6 +140,10 @@ export interface SymbolDecoder {
   takeRebuilt(take: (id: number, bytes: Uint8Array) => void): void;
   /** Symbols below `id` are of no more use. */
   dropBelow(id: number): void;
+  /** Memory that the symbols at hand keep alive. */
+  readonly heldBytes: number;
+  /** Forgets the oldest symbols while more is held. */
+  keepAtMost(bytes: number): void;
 }
 
 /** How a media frame made it. */

@@ -261,10 +261,26 @@ describe('joint decoder, hostile numbers', () => {
 
   test('keeps at most 4096 symbols and the bytes it was allowed', () => {
     const decoder = new BlockDecoder(codec, { ...DECODER_LIMITS, symbolBytesMax: 300 });
-    for (let id = 0; id < 5000; id++) decoder.onSymbol(id, bytes);
+    for (let id = 0; id < 5000; id++) decoder.onSymbol(id, bytes.slice());
     expect(decoder.heldBytes).toBe(300);
     const wide = new BlockDecoder(codec);
-    for (let id = 0; id < 9000; id++) wide.onSymbol(id, bytes);
+    for (let id = 0; id < 9000; id++) wide.onSymbol(id, bytes.slice());
     expect(wide.heldBytes).toBe(4096 * 3);
+  });
+
+  test('counts the datagrams that its symbols keep alive, each once for neighbours', () => {
+    const decoder = new BlockDecoder(codec);
+    const batch = new Uint8Array(60_000);
+    const other = new Uint8Array(1_000);
+    for (const id of [0, 2, 1, 4]) decoder.onSymbol(id, batch.subarray(id * 100, id * 100 + 3));
+    expect(decoder.heldBytes).toBe(2 * 60_000);
+    decoder.onSymbol(3, other.subarray(0, 3));
+    expect(decoder.heldBytes).toBe(2 * 60_000 + 1_000);
+    decoder.keepAtMost(61_000);
+    expect(decoder.heldBytes).toBe(61_000);
+    decoder.keepAtMost(60_999);
+    expect(decoder.heldBytes).toBe(60_000);
+    decoder.keepAtMost(0);
+    expect(decoder.heldBytes).toBe(0);
   });
 });

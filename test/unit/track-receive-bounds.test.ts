@@ -11,6 +11,7 @@ import {
   HELD_FRAMES_MAX,
   PIECE_HELD_BYTES,
 } from '../../src/track/limits.ts';
+import type { SymbolDecoder } from '../../src/track/types.ts';
 import { SourceSymbolHeader } from '../../src/wire/symbol.ts';
 import { bytesInUse } from '../helpers/memory.ts';
 import { ANNOUNCEMENT, one, ReceiverProbe, symbolsOf } from '../helpers/track-symbols.ts';
@@ -24,6 +25,16 @@ const SYMBOLS = 65_535;
 type Fields = Partial<
   Pick<SourceSymbolHeader, 'frameLength' | 'index' | 'count' | 'frameId' | 'timestampUs'>
 >;
+
+/** Keeps and rebuilds nothing, where exact figures are asked for. */
+const NO_DECODER: SymbolDecoder = {
+  heldBytes: 0,
+  onSymbol: () => {},
+  onRepair: () => 0,
+  takeRebuilt: () => {},
+  dropBelow: () => {},
+  keepAtMost: () => {},
+};
 
 /** A symbol with zeros for data, at the front of memory of its own: a datagram of `bufferBytes` if that is more. */
 function zeros(fields: Fields, bufferBytes = 0): Uint8Array {
@@ -51,7 +62,7 @@ describe('frames without order that wait until they are due', () => {
   const FIRST_20 = Array.from({ length: 20 }, (_, id) => id);
 
   test('are handed out early, the first due first, when their bytes are too many', () => {
-    const probe = new ReceiverProbe(TIMED);
+    const probe = new ReceiverProbe(TIMED, true, NO_DECODER);
     for (let id = 0; id < ROOM_FRAMES + 20; id++)
       probe.symbol(id, zeros({ frameId: id, timestampUs: id, frameLength: LARGE_BYTES }), id);
     expect(probe.ids).toEqual(FIRST_20);
@@ -103,7 +114,7 @@ describe('the memory of media frames that never end', () => {
   });
 
   test('is given back when they are too old for whatever may be announced', () => {
-    const probe = new ReceiverProbe();
+    const probe = new ReceiverProbe(undefined, true, NO_DECODER);
     feedCrumbs(probe, 10_000, 0);
     probe.run(59 * SECOND);
     expect(probe.held.bytes).toBeGreaterThan(10_000);
@@ -117,7 +128,7 @@ describe('the memory of media frames that never end', () => {
 
 describe('frames that wait for the application', () => {
   test('are bounded in number, however small they are: the oldest go', () => {
-    const probe = new ReceiverProbe({}, false);
+    const probe = new ReceiverProbe({}, false, NO_DECODER);
     const most = Math.floor(ALONE_BYTES_MAX / FRAME_HELD_BYTES);
     for (let id = 0; id < most + 20; id++) probe.symbol(id, zeros({ frameId: id }), 0);
     expect(probe.receiver.readableFrames).toBe(most);
@@ -146,6 +157,31 @@ describe('the tracks of one connection', () => {
     const probe = new ReceiverProbe({}, true, undefined, held);
     for (const [index, symbol] of symbolsOf(0, 4, 0).entries()) probe.symbol(index, symbol, 0);
     expect(probe.ids).toEqual([0]);
+  });
+
+  test('count what their decoders keep, which forget half of it where that is too much', () => {
+    const held = new HeldBudget();
+    for (let track = 0; track < 6; track++) {
+      let heldBytes = 0;
+      const decoder: SymbolDecoder = {
+        ...NO_DECODER,
+        get heldBytes() {
+          return heldBytes;
+        },
+        onSymbol: () => {
+          heldBytes += 1_000_000;
+        },
+        keepAtMost: (bytes) => {
+          heldBytes = bytes;
+        },
+      };
+      const probe = new ReceiverProbe({}, true, decoder, held);
+      for (let id = 0; id < 200; id++) {
+        probe.symbol(id, one(id, 0), 0);
+        expect(held.bytes).toBeLessThan(HELD_BYTES_MAX);
+      }
+      expect(probe.ids).toHaveLength(200);
+    }
   });
 
   test('give back what they held when they are stopped, or are forgotten before all was read', () => {

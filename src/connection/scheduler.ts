@@ -27,6 +27,8 @@ interface Entry {
 /** Active senders of one send order, in round-robin order. */
 interface Lane {
   readonly sendOrder: number;
+  /** Its senders, active or not; it is forgotten with the last one. */
+  senders: number;
   readonly active: Entry[];
   /** Whose turn it is. */
   at: number;
@@ -34,7 +36,9 @@ interface Lane {
 
 export class Scheduler {
   readonly #entries: Map<Sender, Entry> = new Map();
-  /** Descending by send order. */
+  /** Of every send order that a sender has. */
+  readonly #laneOf: Map<number, Lane> = new Map();
+  /** Those with active senders, descending by send order: all that a packet costs. */
   readonly #lanes: Lane[] = [];
 
   #packet = 0;
@@ -44,12 +48,13 @@ export class Scheduler {
     let entry = this.#entries.get(sender);
     if (entry === undefined) {
       entry = { sender, lane: this.#lane(sender.sendOrder), deficitBytes: 0, isActive: false, missedIn: 0 };
+      entry.lane.senders++;
       this.#entries.set(sender, entry);
     }
     if (entry.isActive) return;
     entry.isActive = true;
     entry.deficitBytes = 0;
-    entry.lane.active.push(entry);
+    if (entry.lane.active.push(entry) === 1) this.#insert(entry.lane);
   };
 
   /** Forgets a sender that has ended. */
@@ -58,17 +63,17 @@ export class Scheduler {
     if (entry === undefined) return;
     this.#entries.delete(sender);
     this.#deactivate(entry, entry.lane.active.indexOf(entry));
+    if (--entry.lane.senders === 0) this.#laneOf.delete(entry.lane.sendOrder);
   }
 
   /** True when any sender has data that may leave now. */
   hasData(now: Micros): boolean {
-    for (const lane of this.#lanes) {
-      while (lane.active.length > 0) {
-        const at = lane.at % lane.active.length;
-        const entry = lane.active[at] as Entry;
-        if (entry.sender.hasData(now)) return true;
-        this.#deactivate(entry, at);
-      }
+    // Whoever has nothing is taken out, and with the last of a lane the lane.
+    for (let lane = this.#lanes[0]; lane !== undefined; lane = this.#lanes[0]) {
+      const at = lane.at % lane.active.length;
+      const entry = lane.active[at] as Entry;
+      if (entry.sender.hasData(now)) return true;
+      this.#deactivate(entry, at);
     }
     return false;
   }
@@ -81,7 +86,8 @@ export class Scheduler {
   /** Writes one frame of whoever is next and fits. Returns bytes written; 0 = nothing, or nothing that fits. */
   writeFrame(writer: Writer, record: PacketRecord, now: Micros): number {
     let tries = 0;
-    for (const lane of this.#lanes) {
+    for (let i = 0; i < this.#lanes.length; ) {
+      const lane = this.#lanes[i] as Lane;
       // Whose frame does not fit keeps its turn for one more packet; the room left goes to those behind it.
       let behind = 0;
       while (behind < lane.active.length && tries < TRIES_PER_FRAME_MAX) {
@@ -102,6 +108,8 @@ export class Scheduler {
         if (behind === 0 && this.#hasMissedTwice(entry)) lane.at++;
         else behind++;
       }
+      // A lane that has run empty has gone, and another has its place.
+      if (this.#lanes[i] === lane) i++;
     }
     return 0;
   }
@@ -129,15 +137,21 @@ export class Scheduler {
     entry.isActive = false;
     lane.active.splice(at, 1);
     if (lane.at > at) lane.at--;
+    if (lane.active.length === 0) this.#lanes.splice(this.#lanes.indexOf(lane), 1);
   }
 
   #lane(sendOrder: number): Lane {
-    let at = 0;
-    while (at < this.#lanes.length && (this.#lanes[at] as Lane).sendOrder > sendOrder) at++;
-    const found = this.#lanes[at];
-    if (found !== undefined && found.sendOrder === sendOrder) return found;
-    const lane: Lane = { sendOrder, active: [], at: 0 };
-    this.#lanes.splice(at, 0, lane);
+    let lane = this.#laneOf.get(sendOrder);
+    if (lane === undefined) {
+      lane = { sendOrder, senders: 0, active: [], at: 0 };
+      this.#laneOf.set(sendOrder, lane);
+    }
     return lane;
+  }
+
+  #insert(lane: Lane): void {
+    let at = 0;
+    while (at < this.#lanes.length && (this.#lanes[at] as Lane).sendOrder > lane.sendOrder) at++;
+    this.#lanes.splice(at, 0, lane);
   }
 }

@@ -172,4 +172,46 @@ describe('the scheduler', () => {
       expect(scheduler.hasData(0)).toBe(false);
     },
   );
+
+  test('forgets the send orders of senders that have ended: a later one is compared with none of them', () => {
+    let comparisons = 0;
+    // Numbers that count how often they are looked at.
+    const order = (value: number): number => {
+      const counted: unknown = {
+        valueOf: () => {
+          comparisons++;
+          return value;
+        },
+      };
+      return counted as number;
+    };
+    const scheduler = new Scheduler();
+    for (let i = 0; i < 1000; i++) {
+      const ended = new Source(order(i), 1, 100);
+      scheduler.activate(ended);
+      scheduler.remove(ended);
+    }
+    comparisons = 0;
+    scheduler.activate(new Source(order(-1), 1, 100));
+    expect(fill(scheduler, 3, 1000)).toBe(3);
+    expect(comparisons).toBe(0);
+  });
+
+  test('asks those of a lower order though the last of a higher one ends while it is asked', () => {
+    const scheduler = new Scheduler();
+    const ending = new Source(1, 1, 100, 1);
+    ending.hasData = () => {
+      scheduler.remove(ending);
+      return false;
+    };
+    const low = new Source(0, 1, 100, 10);
+    const lowest = new Source(-1, 1, 100, 10);
+    for (const source of [low, lowest, ending]) scheduler.activate(source);
+    const writer = new Writer().reset(new Uint8Array(1000));
+    scheduler.beginPacket();
+    expect(scheduler.writeFrame(writer, NO_RECORD, 0)).toBe(100);
+    expect([low.frames, lowest.frames]).toEqual([9, 10]);
+    scheduler.activate(ending);
+    expect(scheduler.hasData(0)).toBe(true);
+  });
 });

@@ -152,12 +152,15 @@ export class Lifecycle {
   }
 
   #begin(frame: CloseFrame, error: TransportError | undefined, now: Micros): void {
-    const { close, timers, recovery } = this.#state;
+    const { close, timers, recovery, handshake } = this.#state;
     if (close.phase !== 'open') return;
+    // Nobody has answered this call yet, and nobody may be there to confirm its end: it is said once.
+    const isUnheard = handshake !== undefined && handshake.remoteId === undefined;
     close.phase = 'closing';
     close.frame = frame;
     close.isDue = true;
-    close.intervalUs = recovery.probeTimeoutUs;
+    if (isUnheard) close.repeats = 0;
+    close.intervalUs = isUnheard ? 0 : recovery.probeTimeoutUs;
     this.#closing = localClosing(frame, error);
     this.#settleAll(now);
     timers.clearAll();

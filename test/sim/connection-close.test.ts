@@ -136,6 +136,21 @@ describe('closing', () => {
     expect(pair.client.connection.isDrained).toBe(true);
   });
 
+  test.each([0, 10, 500])(
+    'by the caller, %d ms after the call began, of a host that says nothing: it is said once and over',
+    (afterMs) => {
+      const pair = makePair({ seed: 1, up: CLEAN, down: CLEAN });
+      pair.server.host.stop();
+      pair.run(afterMs);
+      const before = pair.client.host.statistics.sentDatagrams;
+      close(pair.client, 1, 'nobody there');
+      pair.run(1);
+      expect(pair.client.host.statistics.sentDatagrams - before).toBe(1);
+      expect(closingOf(pair.client)).toMatchObject({ isLocal: true, errorCode: 1 });
+      expect(pair.client.connection.isDrained).toBe(true);
+    },
+  );
+
   test.each([0, 10, 21, 30, 39.9, 41, 50, 61, 70])(
     'by the caller %d ms after the call began: the answerer hears of it or forgets the caller',
     (afterMs) => {

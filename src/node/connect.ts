@@ -41,7 +41,7 @@ export async function connect(target: string | Target, options: ConnectOptions =
   }
   let address!: { address: string; family: 4 | 6 };
   let driver!: Driver;
-  const routeNow = (): string => routeOfCaller(driver.socket.localHost, { host: address.address, port });
+  const routeNow = (): string => routeOfCaller(driver.socket.address.host, { host: address.address, port });
   const shared = sharedOptions(merged, timeoutMs, { resource, identity }, routeNow);
   throwIfAborted(signal);
   const startedUs = nowUs();
@@ -52,11 +52,14 @@ export async function connect(target: string | Target, options: ConnectOptions =
     { port: 0, family: address.family, remote: { host: address.address, port }, faults: merged.faults },
     shared,
   );
-  if (signal?.aborted === true) {
+  let handshake: ReturnType<typeof createClientHandshake>;
+  try {
+    throwIfAborted(signal);
+    handshake = createClientHandshake(credentials);
+  } catch (error) {
     driver.closeNow();
-    throw abortError(signal);
+    throw error;
   }
-  const handshake = createClientHandshake(credentials);
   let connection!: Connection;
   // The attempt began with the look-up: its time counts.
   const core = driver.dial({ handshake, path: 0 }, startedUs, (dialed) => {
@@ -76,7 +79,7 @@ export async function connect(target: string | Target, options: ConnectOptions =
     core.handshakeProgress(nowUs());
     driver.wake(core);
   };
-  void driver.closeWhenIdle();
+  driver.closeWhenIdle();
   await untilReady(connection, signal);
   connection.identity = handshake.peer.identity;
   return connection;

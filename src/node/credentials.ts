@@ -1,7 +1,7 @@
 /** Credentials as applications give them, checked once, and what TLS is made with. Source: DESIGN D2. */
 import { appendFile } from 'node:fs';
 import { checkPassphrase, derivePsk } from './passphrase.ts';
-import type { TlsCredentials } from './tls.ts';
+import { makeContext, type TlsCredentials } from './tls.ts';
 
 /** PSK identity of a caller that states none. */
 const DEFAULT_IDENTITY = 'millrace';
@@ -97,6 +97,7 @@ export function checkListener(
   }
   if (cert !== undefined && key === undefined)
     throw new TypeError('a certificate needs its private key: give `key` too');
+  if (cert !== undefined) makeContext(common(credentials));
   if (passphrase === undefined && cert === undefined && authorize === undefined) {
     throw new TypeError(
       'a listener needs a passphrase, a certificate and key, or authorize() that returns passphrases',

@@ -65,7 +65,6 @@ export class Driver {
   /** Caller: looks whether the address that it sends from still exists. */
   #interfaceTimer: NodeJS.Timeout | undefined;
   #closesWhenIdle = false;
-  /** Fulfilled when the sockets are closed. */
   readonly #closed: Deferred<void> = deferred();
   /** The sockets are not there yet when the endpoint is made. */
   readonly #keeper: PathKeeper = {
@@ -149,7 +148,7 @@ export class Driver {
   #watchInterfaces(): void {
     this.#interfaceTimer = setInterval(() => {
       for (const connection of this.#handlers.keys()) {
-        if (!isAddressGone(this.#sockets.of(connection.activePath).localHost)) continue;
+        if (!isAddressGone(this.#sockets.of(connection.activePath).address.host)) continue;
         connection.migrate(nowUs());
         this.wake(connection);
       }
@@ -226,7 +225,7 @@ export class Driver {
     while (sent < BATCH) {
       const { path } = connection;
       const socket = this.#sockets.of(path);
-      if (socket.isBatchFull) return false;
+      if (this.#sockets.isBatchFull) return false;
       const slab = this.#batches[this.#batchAt] as Buffer;
       let filled = 0;
       let size = SEGMENT_BYTES;
@@ -254,13 +253,14 @@ export class Driver {
   /** Sends what the connection has. False when the kernel's buffer is full: the rest waits a millisecond. */
   #transmit(connection: Connection, now: Micros): boolean {
     for (let sent = 0; sent < BATCH; sent++) {
+      // Before each one: a paced sender never has a whole turn's datagrams, and many of those fill the queue as well.
+      if (this.#sockets.isFull) return false;
       const slot = this.#slots[this.#slotAt] as Buffer;
       const size = connection.pollTransmit(slot, now);
       if (size === 0) return true;
       this.#slotAt = (this.#slotAt + 1) % this.#slots.length;
       this.#sockets.of(connection.path).send(slot, size, connection.path);
     }
-    if (this.#sockets.isFull) return false;
     // More to send: after the event loop has had its turn, or a fast sender would never read.
     this.#dirty.add(connection);
     this.#scheduleFlush();
@@ -273,11 +273,13 @@ export class Driver {
     setImmediate(() => this.#flush());
   }
 
+  /** Replies are lost where there is no room: a path number may be another address's by the time there is. */
   #sendReplies(): void {
     for (;;) {
       const slot = this.#slots[this.#slotAt] as Buffer;
       const size = this.#endpoint.pollReply(slot);
       if (size === 0) return;
+      if (this.#sockets.isFull) continue;
       this.#slotAt = (this.#slotAt + 1) % this.#slots.length;
       this.#sockets.main.send(slot, size, this.#endpoint.replyPath);
     }
@@ -322,10 +324,14 @@ export class Driver {
     }
   }
 
-  /** Closes the socket as soon as no connection is left. @returns Fulfilled then: the port is free. */
-  closeWhenIdle(): Promise<void> {
+  /** Closes the socket as soon as no connection is left. */
+  closeWhenIdle(): void {
     this.#closesWhenIdle = true;
     this.#closeIfIdle();
+  }
+
+  /** Fulfilled when the socket is closed: the port is free. */
+  get closed(): Promise<void> {
     return this.#closed.promise;
   }
 

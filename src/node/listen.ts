@@ -13,6 +13,7 @@ import { DOCTOR_REFUSED_CODE, DOCTOR_RESOURCE, DoctorVisits } from './doctor.ts'
 import { type Accept, Driver, nowUs } from './driver.ts';
 import { inRange } from './in-range.ts';
 import { routeOfListener } from './known-rates.ts';
+import { logOnce } from './log.ts';
 import type { Address } from './paths.ts';
 import { sharedOptions, type TransportOptions } from './shared-options.ts';
 
@@ -26,7 +27,10 @@ export interface ListenOptions extends TransportOptions, Credentials {
   readonly requestCert?: boolean | undefined;
   /** Decides about each caller before TLS begins. Default: everyone with the right credentials. */
   readonly authorize?: ((request: CallRequest) => Verdict | Promise<Verdict>) | undefined;
-  /** Told of each caller whose handshake failed (another passphrase, no certificate); for logs. */
+  /**
+   * Told of each caller whose handshake failed (another passphrase, no certificate); for logs. What it
+   * throws is told as a warning of the process, once, and ends nothing: any stranger could bring it about.
+   */
   readonly onCallerFailed?: ((error: TransportError, address: Address) => void) | undefined;
   /** Closes the listener. */
   readonly signal?: AbortSignal | undefined;
@@ -103,7 +107,8 @@ export class Listener implements AsyncIterable<Connection>, AsyncDisposable {
     }
     await Promise.all(closing);
     this.#driver.forgetCallers();
-    await this.#driver.closeWhenIdle();
+    this.#driver.closeWhenIdle();
+    await this.#driver.closed;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -149,16 +154,20 @@ export async function listen(options: ListenOptions = {}): Promise<Listener> {
       }
       void admit(options, driver, core, connection, { resource, identity, alpn: ALPN, address });
     };
-    connection.ready.then(
-      () => {
-        if (connection.resource === DOCTOR_RESOURCE) void visits.take(connection);
-        else ready.push(connection);
-      },
-      (error: TransportError) => {
-        // Our own refusal is no failure of the caller.
-        if (error.code !== 'ERR_MILLRACE_CLOSED') options.onCallerFailed?.(error, connection.remoteAddress);
-      },
-    );
+    connection.ready
+      .then(
+        () => {
+          if (connection.resource === DOCTOR_RESOURCE) void visits.take(connection);
+          else ready.push(connection);
+        },
+        async (error: TransportError) => {
+          // Our own refusal is no failure of the caller.
+          if (error.code !== 'ERR_MILLRACE_CLOSED')
+            await options.onCallerFailed?.(error, connection.remoteAddress);
+        },
+      )
+      // Any stranger can bring it about: it must not end the process.
+      .catch((thrown) => logOnce('onCallerFailed', `onCallerFailed failed: ${String(thrown)}`));
     return connection;
   };
   const resetKey = resetKeyOf(options, port);
@@ -167,6 +176,7 @@ export async function listen(options: ListenOptions = {}): Promise<Listener> {
   const close = (): void => void listener.close({ reason: 'the listener was closed' });
   if (isAborted(options.signal)) close();
   options.signal?.addEventListener('abort', close, { once: true });
+  void driver.closed.then(() => options.signal?.removeEventListener('abort', close));
   return listener;
 }
 

@@ -13,9 +13,15 @@ import { type Address, CONNECTED_PATH, PathTable } from './paths.ts';
 /** What is asked of the kernel per direction: 100 ms at 300 Mbit/s. Linux gives 208 KiB by default. */
 const SOCKET_BUFFER_BYTES = 4_194_304;
 /** Datagrams that wait in libuv because the kernel's buffer is full; beyond it the driver pauses. */
-const SEND_QUEUE_MAX = 192;
+export const SEND_QUEUE_MAX = 192;
 /** Batches under way: 1 MiB. */
-const BATCHES_MAX = 16;
+export const BATCHES_MAX = 16;
+
+/**
+ * An interface, or a kernel, that cannot cut a batch (udp_send_skb of Linux). Other errors are about this one peer or
+ * moment (ENOBUFS, ENETUNREACH, EPERM): that is loss, and no reason to send singly to everybody for good.
+ */
+const CANNOT_SEGMENT: ReadonlySet<string> = new Set(['EIO', 'EINVAL', 'EMSGSIZE']);
 
 export interface SocketOptions {
   /** Address to bind; undefined: any. */
@@ -38,20 +44,6 @@ export interface SocketEvents {
   onError(error: Error): void;
 }
 
-/** Sends fail so while the network is away, the peer's port is closed, or the kernel is short of room: that is loss. */
-const AWAY: ReadonlySet<string | undefined> = new Set([
-  'ENETUNREACH',
-  'EHOSTUNREACH',
-  'ENETDOWN',
-  'EHOSTDOWN',
-  'EADDRNOTAVAIL',
-  'ECONNREFUSED',
-  'EACCES',
-  'EPERM',
-  'ENOBUFS',
-  'ENOMEM',
-]);
-
 export class UdpSocket {
   readonly #socket: Socket;
   /** Which path numbers stand for which remote addresses. */
@@ -59,8 +51,8 @@ export class UdpSocket {
   readonly #faults: FaultInjector | undefined;
   readonly #isConnected: boolean;
   readonly #path: PathId;
-  /** Our own address, once bound and connected. */
-  localHost = '';
+  /** Our own address, once bound and connected; it stays known when the socket is closed. */
+  address: Address = { host: '', port: 0 };
   #isClosed = false;
   /** The kernel cuts a large send into datagrams of `SEGMENT_BYTES`. */
   canBatch = false;
@@ -105,7 +97,8 @@ export class UdpSocket {
     }
     socket.removeAllListeners('error');
     if (options.remote !== undefined) udp.paths.connect(options.remote);
-    udp.localHost = socket.address().address;
+    const { address: host, port } = socket.address();
+    udp.address = { host, port };
     socket.on('message', (message, remote) => events.onDatagram(message, udp.#pathOf(remote)));
     socket.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ECONNREFUSED') events.onRefused();
@@ -115,17 +108,12 @@ export class UdpSocket {
     return udp;
   }
 
-  get address(): Address {
-    const { address, port } = this.#socket.address();
-    return { host: address, port };
+  /** Datagrams, and batches, that wait in libuv because the kernel's buffer is full. */
+  get queued(): number {
+    return this.#socket.getSendQueueCount();
   }
 
-  /** True while the kernel cannot take more: the driver pauses, or memory would grow without bound. */
-  get isFull(): boolean {
-    return this.#socket.getSendQueueCount() >= SEND_QUEUE_MAX;
-  }
-
-  /** Datagrams a caller may keep unsent buffers for: as many as `isFull` allows to queue, and a batch. */
+  /** Datagrams a caller may keep unsent buffers for: as many as may wait, and some more. */
   static readonly slots: number = SEND_QUEUE_MAX + 64;
 
   /** Sends `slot[0, size)`. The buffer must stay untouched until `UdpSocket.slots` more datagrams have been sent. */
@@ -150,10 +138,10 @@ export class UdpSocket {
     if (address !== undefined) this.#socket.send(slot, 0, size, address.port, address.host);
   }
 
-  /** True while too many batches wait in libuv: their buffers are still in use. */
-  get isBatchFull(): boolean {
-    return this.#socket.getSendQueueCount() >= BATCHES_MAX - 2;
-  }
+  readonly #onBatchSent = (error: NodeJS.ErrnoException | null): void => {
+    // What was in the batch is lost like any other datagram; where it could not be cut, it was the last.
+    if (error !== null && CANNOT_SEGMENT.has(error.code ?? '')) this.canBatch = false;
+  };
 
   /** How many buffers for batches a caller takes in turn. */
   static readonly batches: number = BATCHES_MAX;
@@ -161,14 +149,10 @@ export class UdpSocket {
   /** Sends `slab[0, size)` as datagrams of `SEGMENT_BYTES`, the last one what is left. */
   sendBatch(slab: Buffer, size: number, path: PathId): void {
     if (this.#isClosed) return;
-    const onSent = (error: Error | null): void => {
-      // An interface that cannot segment: what was in the batch is lost like any other datagram, and it was the last.
-      // A network that is away for a moment says nothing about segmentation.
-      if (error !== null && !AWAY.has((error as NodeJS.ErrnoException).code)) this.canBatch = false;
-    };
     const address = this.paths.addressOf(path);
-    if (this.#isConnected) this.#socket.send(slab, 0, size, onSent);
-    else if (address !== undefined) this.#socket.send(slab, 0, size, address.port, address.host, onSent);
+    if (this.#isConnected) this.#socket.send(slab, 0, size, this.#onBatchSent);
+    else if (address !== undefined)
+      this.#socket.send(slab, 0, size, address.port, address.host, this.#onBatchSent);
   }
 
   close(): void {

@@ -5,7 +5,7 @@
 import type { PathId } from '../base/protocol.ts';
 import type { PathKeeper } from '../path/path-set.ts';
 import { CONNECTED_PATH } from './paths.ts';
-import { type SocketEvents, type SocketOptions, UdpSocket } from './socket.ts';
+import { BATCHES_MAX, SEND_QUEUE_MAX, type SocketEvents, type SocketOptions, UdpSocket } from './socket.ts';
 
 export class Sockets implements PathKeeper {
   readonly #options: SocketOptions;
@@ -13,6 +13,8 @@ export class Sockets implements PathKeeper {
   #main!: UdpSocket;
   /** A caller's sockets by path; empty for a listener, whose paths are its peers' addresses. */
   readonly #byPath: Map<PathId, UdpSocket> = new Map();
+  /** All of them, for what is asked per datagram. */
+  #open: readonly UdpSocket[] = [];
   #nextPath: PathId = CONNECTED_PATH;
   #isClosed = false;
 
@@ -26,6 +28,7 @@ export class Sockets implements PathKeeper {
     const sockets = new Sockets(options, events);
     if (options.remote === undefined) sockets.#main = await UdpSocket.open(options, events);
     else await sockets.openFresh();
+    sockets.#list();
     return sockets;
   }
 
@@ -36,7 +39,12 @@ export class Sockets implements PathKeeper {
     if (this.#isClosed) socket.close();
     else this.#byPath.set(path, socket);
     if (this.#byPath.size === 1) this.#main = socket;
+    this.#list();
     return path;
+  }
+
+  #list(): void {
+    this.#open = this.#byPath.size === 0 ? [this.#main] : [...this.#byPath.values()];
   }
 
   /** The listener's socket, or the caller's newest that is in use. */
@@ -63,6 +71,7 @@ export class Sockets implements PathKeeper {
     this.#byPath.get(path)?.close();
     this.#byPath.delete(path);
     for (const socket of this.#byPath.values()) this.#main = socket;
+    this.#list();
   }
 
   isSameHost(a: PathId, b: PathId): boolean {
@@ -70,7 +79,7 @@ export class Sockets implements PathKeeper {
       const { paths } = this.#main;
       return paths.addressOf(a)?.host === paths.addressOf(b)?.host;
     }
-    return this.#byPath.get(a)?.localHost === this.#byPath.get(b)?.localHost;
+    return this.#byPath.get(a)?.address.host === this.#byPath.get(b)?.address.host;
   }
 
   addressOf(path: PathId): Uint8Array {
@@ -78,12 +87,21 @@ export class Sockets implements PathKeeper {
     return Buffer.from(address === undefined ? '' : `${address.host} ${address.port}`);
   }
 
-  /** True while the kernel cannot take more: the driver pauses, or memory would grow without bound. */
+  /** True while the kernel cannot take more: the driver pauses, or it would write over datagrams that still wait. */
   get isFull(): boolean {
-    if (this.#byPath.size < 2) return this.#main.isFull;
-    let isFull = false;
-    for (const socket of this.#byPath.values()) isFull ||= socket.isFull;
-    return isFull;
+    return this.#queued >= SEND_QUEUE_MAX;
+  }
+
+  /** True while too many batches wait: their buffers are still in use. */
+  get isBatchFull(): boolean {
+    return this.#queued >= BATCHES_MAX - 2;
+  }
+
+  /** Datagrams that wait, whichever socket they leave by: the driver's buffers are for all. */
+  get #queued(): number {
+    let queued = 0;
+    for (let i = 0; i < this.#open.length; i++) queued += (this.#open[i] as UdpSocket).queued;
+    return queued;
   }
 
   close(): void {

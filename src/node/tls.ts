@@ -10,6 +10,7 @@ import {
   createSecureContext,
   createServer,
   type SecureContext,
+  type SecureContextOptions,
   TLSSocket,
   type TLSSocketOptions,
 } from 'node:tls';
@@ -45,7 +46,7 @@ const COMMON = {
 
 /**
  * A caller's end: speaks first. With a passphrase it trusts no certificate at all.
- * @throws TypeError for credentials that contradict each other or do not say whom to trust.
+ * @throws TypeError for credentials that contradict each other, do not say whom to trust, or are no PEM.
  */
 export function createClientHandshake(credentials: TlsCredentials): Handshake {
   const { psk, identity = DEFAULT_IDENTITY, servername, onKeyLog } = credentials;
@@ -62,7 +63,7 @@ export function createClientHandshake(credentials: TlsCredentials): Handshake {
           checkServerIdentity: () => new Error('a certificate instead of the passphrase'),
         }
       : {
-          ...identityOptions(credentials),
+          secureContext: makeContext(credentials),
           ...(pin !== undefined ? { checkServerIdentity: () => undefined } : {}),
           // An address may not be sent as a server name (RFC 6066 §3); the certificate is checked against it as `host`.
           ...(servername === undefined ? {} : isIP(servername) ? { host: servername } : { servername }),
@@ -195,11 +196,23 @@ function contextOf(credentials: TlsCredentials): SecureContext {
   let context = contexts.get(name);
   if (context === undefined) {
     // No caller is judged by authorities here, so none are loaded.
-    context = createSecureContext({ ...COMMON, ...identityOptions(credentials), ca: [] });
+    context = makeContext({ ...credentials, ca: [] });
     contexts.set(name, context);
     if (contexts.size > CONTEXTS_MAX) contexts.delete(contexts.keys().next().value as string);
   }
   return context;
+}
+
+/** @throws TypeError for a certificate or key that OpenSSL does not take. */
+export function makeContext(identity: Identity): SecureContext {
+  try {
+    return createSecureContext({ ...COMMON, ...identityOptions(identity) });
+  } catch (cause) {
+    if (cause instanceof TypeError) throw cause;
+    const { reason = (cause as Error).message } = cause as { reason?: string };
+    const text = `cert and key cannot be used (${reason}): give a PEM certificate and its own private key, without a password`;
+    throw new TypeError(text, { cause });
+  }
 }
 
 /** Options of a server's socket; the types of Node 20 lack the last. */
@@ -233,7 +246,9 @@ function lookUp({ psk, pskFor }: TlsCredentials, seen: SeenIdentity, identity: s
   return null;
 }
 
-function identityOptions({ cert, key, ca }: TlsCredentials): Pick<TlsCredentials, 'cert' | 'key' | 'ca'> {
+type Identity = Pick<SecureContextOptions, 'cert' | 'key' | 'ca'>;
+
+function identityOptions({ cert, key, ca }: Identity): Identity {
   return {
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),

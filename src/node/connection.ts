@@ -61,6 +61,7 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
   readonly #tracks: Tracks;
   readonly #streams: Streams;
   readonly #observer: Observer;
+  #isOver = false;
   /** @internal Server: asked when the caller's parameters are known. */
   onIncoming: ((resource: string, identity: string) => void) | undefined;
 
@@ -266,7 +267,10 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
     this.#finish(error, { closeCode: isApplication ? errorCode : 0, reason });
   }
 
+  /** Once: of what has failed here first, the core tells too. */
   #finish(error: TransportError | undefined, info: { closeCode: number; reason: string }): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
     const over = error ?? new TransportError('ERR_MILLRACE_CLOSED', 'the connection is closed');
     this.#ready.reject(over);
     if (error === undefined) this.#closed.resolve(info);

@@ -19,7 +19,6 @@ const settled = channel('millrace:frame:settled');
 export class Observer {
   readonly #connection: object;
   readonly #qlog: Qlog | undefined;
-  #isOver = false;
 
   /** @param connection What subscribers are told that it is about. */
   constructor(connection: object, core: Core) {
@@ -62,8 +61,6 @@ export class Observer {
   }
 
   onClosed(error: TransportError | undefined, info: { closeCode: number; reason: string }): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
     closed.publish({ connection: this.#connection, error, ...info });
     this.#qlog?.event(nowUs(), 'quic:connection_closed', {
       application_code: info.closeCode,

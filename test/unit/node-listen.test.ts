@@ -1,6 +1,14 @@
 /** Who a listener lets in, how it ends, and what it does with what strangers bring about. */
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type Connection, connect, type Listener, type ListenOptions, listen } from '../../src/index.ts';
+import {
+  type Connection,
+  connect,
+  type Listener,
+  type ListenOptions,
+  listen,
+  TransportError,
+} from '../../src/index.ts';
 import { setWarningPrinter } from '../../src/node/log.ts';
 import { ca, server } from '../helpers/certificates.ts';
 import { freePort } from '../helpers/free-port.ts';
@@ -103,11 +111,52 @@ describe('a listener that is closed', () => {
     await open({ port });
   });
 
+  test('still tells the address that it had, and leaves nothing at its signal', async () => {
+    const { signal } = new AbortController();
+    const listener = await open({ signal });
+    const { address } = listener;
+    expect(getEventListeners(signal, 'abort').length).toBe(1);
+    await listener.close();
+    expect(listener.address).toEqual(address);
+    expect(getEventListeners(signal, 'abort').length).toBe(0);
+  });
+
   test('with a code that does not travel goes on', async () => {
     const listener = await open();
     await expect(listener.close({ closeCode: -1 })).rejects.toThrow(RangeError);
     await (await call(listener)).close();
   });
+});
+
+describe('onCallerFailed', () => {
+  const fail = (): never => {
+    throw new Error('the disk is full');
+  };
+
+  test.each([
+    ['throws', fail],
+    ['rejects', async () => fail()],
+  ])('that %s ends nothing: the next caller is served', async (_, failing) => {
+    const onCallerFailed = vi.fn(failing);
+    const listener = await open({ onCallerFailed });
+    await expect(call(listener, 'another passphrase')).rejects.toMatchObject({
+      code: 'ERR_MILLRACE_PASSPHRASE',
+    });
+    await expect.poll(() => onCallerFailed.mock.calls.length).toBe(1);
+    await (await call(listener)).close();
+    expect(warnings.mock.calls.filter(([text]) => text.includes('the disk is full')).length).toBe(1);
+  });
+});
+
+test('a connection that this end has failed tells of its end once', async () => {
+  const listener = await open();
+  const connection = await call(listener);
+  const onClose = vi.fn();
+  connection.addEventListener('close', onClose);
+  connection.fail(new TransportError('ERR_MILLRACE_ABORTED', 'enough'));
+  await expect(connection.closed).rejects.toMatchObject({ code: 'ERR_MILLRACE_ABORTED' });
+  await expect.poll(() => listener.getStats().connections).toBe(0);
+  expect(onClose.mock.calls.length).toBe(1);
 });
 
 describe('a packet for a connection that the listener does not know', () => {

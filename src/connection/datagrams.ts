@@ -4,6 +4,7 @@
  */
 import { copyBytes, type Writer } from '../base/bytes.ts';
 import type { Micros } from '../base/protocol.ts';
+import { Deque } from '../track/deque.ts';
 import {
   type Activate,
   type PacketRecord,
@@ -13,8 +14,10 @@ import {
 } from '../wire/frame-source.ts';
 import { datagramFrameSize, writeDatagramFrame } from '../wire/stream.ts';
 
-/** Bytes waiting; beyond it the oldest are dropped. */
+/** Bytes waiting, and what holds them; beyond it the oldest are dropped. */
 export const DATAGRAM_QUEUE_BYTES_MAX = 1_048_576;
+/** What a waiting message costs beside its bytes, about: else empty ones would wait without bound. */
+const MESSAGE_OVERHEAD_BYTES = 128;
 /** Messages waiting for the application of the receiving end. */
 export const INCOMING_DATAGRAMS_MAX = 1024;
 
@@ -33,7 +36,7 @@ export type DatagramSettled = (id: number, outcome: DatagramOutcome) => void;
 export class DatagramQueue implements Sender, TokenOwner {
   readonly sendOrder: number;
   readonly weight = 1;
-  readonly #queue: QueuedDatagram[] = [];
+  readonly #queue: Deque<QueuedDatagram> = new Deque<QueuedDatagram>();
   readonly #activate: Activate;
   readonly #settled: DatagramSettled;
   /** Sent, and its fate not told: a packet that counted as lost may be acknowledged later. */
@@ -51,7 +54,7 @@ export class DatagramQueue implements Sender, TokenOwner {
   send(bytes: Uint8Array, timeToLiveUs: Micros, now: Micros): number {
     const id = this.#nextId++;
     this.#queue.push({ id, bytes: copyBytes(bytes), expiresAtUs: now + timeToLiveUs });
-    this.#queuedBytes += bytes.length;
+    this.#queuedBytes += bytes.length + MESSAGE_OVERHEAD_BYTES;
     while (this.#queuedBytes > DATAGRAM_QUEUE_BYTES_MAX) this.#drop('dropped');
     this.#activate(this);
     return id;
@@ -59,16 +62,16 @@ export class DatagramQueue implements Sender, TokenOwner {
 
   /** The path carries less than before: messages whose frame fits no packet any more would hold up all others. */
   dropAbove(frameBytesMax: number): void {
-    let kept = 0;
-    for (const waiting of this.#queue) {
-      if (datagramFrameSize(waiting.bytes.length) <= frameBytesMax) {
-        this.#queue[kept++] = waiting;
-        continue;
+    // Once around: what fits comes to stand behind the others in the same order.
+    for (let left = this.#queue.length; left > 0; left--) {
+      const oldest = this.#queue.at(0) as QueuedDatagram;
+      if (datagramFrameSize(oldest.bytes.length) > frameBytesMax) {
+        this.#drop('dropped');
+      } else {
+        this.#queue.shift();
+        this.#queue.push(oldest);
       }
-      this.#queuedBytes -= waiting.bytes.length;
-      this.#settled(waiting.id, 'dropped');
     }
-    this.#queue.length = kept;
   }
 
   /** The connection is over: what waits is dropped, what is under way may have arrived and counts as lost. */
@@ -79,21 +82,23 @@ export class DatagramQueue implements Sender, TokenOwner {
   }
 
   hasData(now: Micros): boolean {
-    while (this.#queue.length > 0 && (this.#queue[0] as QueuedDatagram).expiresAtUs <= now)
+    let oldest = this.#queue.at(0);
+    while (oldest !== undefined && oldest.expiresAtUs <= now) {
       this.#drop('expired');
-    return this.#queue.length > 0;
+      oldest = this.#queue.at(0);
+    }
+    return oldest !== undefined;
   }
 
   writeFrame(writer: Writer, record: PacketRecord, now: Micros): number {
     if (!this.hasData(now)) return 0;
-    const next = this.#queue[0] as QueuedDatagram;
+    const next = this.#queue.at(0) as QueuedDatagram;
     const size = datagramFrameSize(next.bytes.length);
     if (size > writer.room) return 0;
     writeDatagramFrame(writer, next.bytes);
     record.note(TokenKind.DATAGRAM, next.id, 0, 0);
     this.#inFlight.add(next.id);
-    this.#queue.shift();
-    this.#queuedBytes -= next.bytes.length;
+    this.#take();
     return size;
   }
 
@@ -106,9 +111,13 @@ export class DatagramQueue implements Sender, TokenOwner {
   }
 
   #drop(outcome: DatagramOutcome): void {
+    const oldest = this.#take();
+    if (oldest !== undefined) this.#settled(oldest.id, outcome);
+  }
+
+  #take(): QueuedDatagram | undefined {
     const oldest = this.#queue.shift();
-    if (oldest === undefined) return;
-    this.#queuedBytes -= oldest.bytes.length;
-    this.#settled(oldest.id, outcome);
+    if (oldest !== undefined) this.#queuedBytes -= oldest.bytes.length + MESSAGE_OVERHEAD_BYTES;
+    return oldest;
   }
 }

@@ -2,6 +2,7 @@
  * record framing: a 24-byte header (u32 length, u8 track, u8 flags: 1 key frame, 2 discardable, u16 zero, u64
  * timestamp in us, u64 sequence; big-endian), then the media frame. Several tracks over one pipe.
  */
+import { TIMESTAMP_US_MAX } from '../wire/symbol.ts';
 import {
   type EmitUnit,
   type FrameParser,
@@ -57,7 +58,7 @@ function checkHeader(header: Uint8Array): number {
   if ((view.getUint8(5) & ~3) !== 0 || view.getUint16(6) !== 0) {
     throw framingError('a record header has reserved bits set: is this record framing?');
   }
-  if (view.getUint32(8) > 0x1f_ffff)
-    throw framingError('a record timestamp is above 2^53 us: is this record framing?');
+  if (view.getUint32(8) * TWO_32 + view.getUint32(12) > TIMESTAMP_US_MAX)
+    throw framingError('a record timestamp is above 2^52 us: is this record framing?');
   return view.getUint32(0);
 }

@@ -16,6 +16,8 @@ export interface InputContext {
   readonly targetBps: () => number;
   readonly stdin: Readable;
   readonly clock: Clock;
+  /** A line on stderr. */
+  readonly note: (line: string) => void;
   /** Stops the input; the media frames so far still count. */
   readonly signal: AbortSignal;
 }

@@ -52,6 +52,7 @@ export async function checkInput(
 
 /** Reads one input to its end. Resolves when the last media frame was handed over, or the signal fired. */
 export async function runInput(uri: MediaUri, context: InputContext, sink: UnitSink): Promise<void> {
+  const { framing } = context;
   switch (uri.kind) {
     case 'test':
       return runTestInput(uri.parameters, context, sink);
@@ -60,7 +61,7 @@ export async function runInput(uri: MediaUri, context: InputContext, sink: UnitS
       return runUdpInput(
         uri,
         context,
-        context.framing === undefined ? undefined : makeParser(context.framing, context),
+        framing === undefined ? undefined : () => makeParser(framing, context),
         sink,
       );
     case 'file':

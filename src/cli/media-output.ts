@@ -2,9 +2,11 @@
  * Where media frames go: stdout, files, UDP, the checking sink. A file is written as NAME.part and gets its name only
  * when the peer closed cleanly and everything arrived. Data goes to stdout, everything else to stderr.
  */
-import { createWriteStream } from 'node:fs';
+import { constants, createWriteStream, openSync, type Stats } from 'node:fs';
 import { open, rename, stat } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ioError, isBrokenPipe } from './errors.ts';
 import { type FrameWriter, framingError, type OutgoingUnit } from './framing.ts';
 import { writeRaw } from './framing-raw.ts';
@@ -14,6 +16,9 @@ import type { Framing } from './option-values.ts';
 import { checkTestFrame } from './test-media.ts';
 import { UdpSender } from './udp-media.ts';
 import type { MediaUri } from './uri.ts';
+
+/** How often a named pipe is looked at that nobody has opened for reading. */
+const PIPE_RETRY_MS = 100;
 
 export interface MediaOutput {
   /** Writes one media frame; a promise means: wait before the next. Rejects when the output fails. */
@@ -30,6 +35,8 @@ export interface OutputContext {
   readonly stdout: Writable;
   /** A line on stderr. */
   readonly note: (line: string) => void;
+  /** Ends the wait for whoever is to read a named pipe. */
+  readonly signal: AbortSignal;
 }
 
 /** Opens an output. For files and sockets this may fail, before anything is received. */
@@ -39,7 +46,7 @@ export async function openOutput(uri: MediaUri, context: OutputContext): Promise
     case 'stdio':
       return new StreamOutput(context.stdout, 'stdout', writer);
     case 'file':
-      return openFile(uri.path, writer, context.note);
+      return openFile(uri.path, writer, context);
     case 'test':
       return new TestOutput();
     case 'udp':
@@ -55,23 +62,27 @@ function writerOf(framing: Framing | undefined): FrameWriter {
   return framing === 'record' ? writeRecord : writeRaw;
 }
 
-/** A byte stream. */
+/** A byte stream. Several tracks may wait for it at a time. */
 class StreamOutput implements MediaOutput {
   readonly #stream: Writable;
-  readonly #name: string;
   readonly #writer: FrameWriter;
   #failure: unknown;
-  #wake: (() => void) | undefined;
+  readonly #waiting: (() => void)[] = [];
+  readonly #onError: (error: unknown) => void;
+  readonly #onDrain: () => void;
 
   constructor(stream: Writable, name: string, writer: FrameWriter) {
     this.#stream = stream;
-    this.#name = name;
     this.#writer = writer;
-    stream.on('error', (error) => {
+    this.#onDrain = () => {
+      for (const wake of this.#waiting.splice(0)) wake();
+    };
+    this.#onError = (error) => {
       this.#failure ??= isBrokenPipe(error) ? error : ioError(name, error);
-      this.#wake?.();
-    });
-    stream.on('drain', () => this.#wake?.());
+      this.#onDrain();
+    };
+    stream.on('error', this.#onError);
+    stream.on('drain', this.#onDrain);
   }
 
   write(unit: OutgoingUnit): void | Promise<void> {
@@ -81,57 +92,47 @@ class StreamOutput implements MediaOutput {
     return hasRoom ? undefined : this.#drained();
   }
 
+  /** Waits until everything is with the kernel. The stream stays open: stdout serves the next connection too. */
   async finish(): Promise<void> {
-    if (this.#failure !== undefined) return;
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-      this.#stream.write('', () => resolve());
-    });
-    if (this.#failure !== undefined && !isBrokenPipe(this.#failure)) throw this.#failure;
+    if (this.#failure === undefined) {
+      await this.#settled((done) => void this.#stream.write('', done));
+    }
+    this.#stream.off('drain', this.#onDrain);
+    if (this.#failure === undefined) this.#stream.off('error', this.#onError);
+    else if (!isBrokenPipe(this.#failure)) throw this.#failure;
   }
 
   /** Ends the stream and waits until everything is with the kernel. */
   async end(): Promise<void> {
-    await this.finish();
+    if (this.#failure === undefined) await this.#settled((done) => void this.#stream.end(done));
     if (this.#failure !== undefined) throw this.#failure;
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-      this.#stream.end(resolve);
-    });
-    if (this.#failure !== undefined) throw this.#failure;
-  }
-
-  get name(): string {
-    return this.#name;
   }
 
   async #drained(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-    });
-    this.#wake = undefined;
+    await this.#settled(() => {});
     if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Until `begin` calls back, the stream has drained, or it has failed. */
+  async #settled(begin: (done: () => void) => void): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#waiting.push(resolve);
+      begin(resolve);
+    });
   }
 }
 
-async function openFile(
-  path: string,
-  writer: FrameWriter,
-  note: (line: string) => void,
-): Promise<MediaOutput> {
+async function openFile(path: string, writer: FrameWriter, context: OutputContext): Promise<MediaOutput> {
   // A device or a named pipe is written in place: it must not be replaced, and has no name to earn.
-  const isInPlace = await stat(path).then(
-    (entry) => !entry.isFile(),
-    () => false,
-  );
+  const before = await stat(path).catch(() => undefined);
+  const isInPlace = before !== undefined && !before.isFile();
   const part = isInPlace ? path : `${path}.part`;
-  let handle: Awaited<ReturnType<typeof open>>;
+  let stream: Writable;
   try {
-    handle = await open(part, 'w');
+    stream = await openStream(part, before, context.signal);
   } catch (error) {
-    throw ioError(`file:${path}`, error);
+    throw context.signal.aborted ? error : ioError(`file:${path}`, error);
   }
-  const stream = createWriteStream(part, { fd: handle, highWaterMark: 1_048_576 });
   const output = new StreamOutput(stream, `file:${path}`, writer);
   return {
     write: (unit) => output.write(unit),
@@ -139,7 +140,7 @@ async function openFile(
       await output.end();
       if (isInPlace) return;
       if (!isComplete) {
-        note(`incomplete: what arrived is in ${part}`);
+        context.note(`incomplete: what arrived is in ${part}`);
         return;
       }
       try {
@@ -149,6 +150,26 @@ async function openFile(
       }
     },
   };
+}
+
+/**
+ * A named pipe is opened without blocking, and written as a socket is: a thread that waits for its reader could not be
+ * called back, and would keep the process from ending.
+ */
+async function openStream(path: string, before: Stats | undefined, signal: AbortSignal): Promise<Writable> {
+  if (before?.isFIFO() !== true) {
+    return createWriteStream(path, { fd: await open(path, 'w'), highWaterMark: 1_048_576 });
+  }
+  for (;;) {
+    try {
+      const fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+      return new Socket({ fd, readable: false, writable: true });
+    } catch (error) {
+      // Nobody reads it yet.
+      if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw error;
+    }
+    await sleep(PIPE_RETRY_MS, undefined, { signal });
+  }
 }
 
 /** Checks what a `test:` source made. */

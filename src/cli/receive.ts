@@ -72,9 +72,19 @@ export async function runReceive(args: readonly string[], io: CliIo): Promise<vo
         }
         isBusy = true;
         try {
-          const output = await openOutput(media, { framing: options.framing, stdout: io.stdout, note });
+          // Waits for the reader of a named pipe, if that is what it is.
+          const output = await openOutput(media, {
+            framing: options.framing,
+            stdout: io.stdout,
+            note,
+            signal: session.signal,
+          });
           await new Reception(plan, connection, output, reporter).run(session.signal);
         } catch (error) {
+          if ((error as Error).name === 'AbortError') {
+            await connection.close();
+            return true;
+          }
           await connection.close({ closeCode: 1, reason: 'the receiver failed' });
           throw error;
         } finally {

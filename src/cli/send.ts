@@ -146,7 +146,7 @@ export async function runSend(args: readonly string[], io: CliIo): Promise<void>
       },
       (connection) => serve(plan, peers, connection, note),
     );
-    const sending = sendAll(plan, io, peers, inputs.signal).finally(abortSession);
+    const sending = sendAll(plan, io, peers, note, inputs.signal).finally(abortSession);
     // A session that is over ends the inputs; inputs that end, or fail, end the session.
     const stopInputs = (): void => inputs.abort();
     serving.then(stopInputs, stopInputs);
@@ -190,7 +190,13 @@ function admit({ uri, options }: SendPlan, peers: Peers, request: CallRequest): 
 }
 
 /** Runs every input to its end, then waits until everything has settled. */
-async function sendAll(plan: SendPlan, io: CliIo, peers: Peers, signal: AbortSignal): Promise<void> {
+async function sendAll(
+  plan: SendPlan,
+  io: CliIo,
+  peers: Peers,
+  note: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
   const { media, options } = plan;
   const isReliable = options.pace === 'off';
   const startUs = systemClock.nowUs();
@@ -202,6 +208,7 @@ async function sendAll(plan: SendPlan, io: CliIo, peers: Peers, signal: AbortSig
     targetBps: () => peers.targetBps / media.length,
     stdin: io.stdin,
     clock: systemClock,
+    note,
     signal,
   };
   const inputs = media.map(async (source, input) => {

@@ -92,6 +92,7 @@ async function runCalls(
   const { requestCert: _, ...credentials } = plan.credentials;
   const address = formatAddress(uri.host, uri.port);
   let pauseMs = RETRY_FIRST_MS;
+  let wasServed = false;
   while (!signal.aborted) {
     try {
       const connection = await connect(
@@ -100,13 +101,16 @@ async function runCalls(
       );
       plan.note(`READY ${address}`);
       pauseMs = RETRY_FIRST_MS;
+      wasServed = true;
       if (await serve(connection)) return;
       if (options.reconnect !== true) return;
     } catch (error) {
       const code = error instanceof TransportError ? error.code : undefined;
       if (signal.aborted && code === 'ERR_MILLRACE_ABORTED') return;
       // A connection that failed while the session was ending has failed all the same: a file may not have arrived.
-      const isFatal = signal.aborted || code === undefined || FATAL.includes(code);
+      // What was read of a file cannot be read again: another call would get the rest of it alone.
+      const isHalfSent = wasServed && options.pace === 'off';
+      const isFatal = signal.aborted || code === undefined || FATAL.includes(code) || isHalfSent;
       if (isFatal || options.reconnect !== true) throw error;
       plan.note(`${describeError(error, false)}; calling again in ${pauseMs} ms`);
     }

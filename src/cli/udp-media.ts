@@ -49,7 +49,7 @@ export function parseUdpParameters(uri: UdpUri): UdpParameters {
 export async function runUdpInput(
   uri: UdpUri,
   context: InputContext,
-  parser: FrameParser | undefined,
+  newParser: (() => FrameParser) | undefined,
   sink: UnitSink,
 ): Promise<void> {
   const parameters = parseUdpParameters(uri);
@@ -59,6 +59,8 @@ export async function runUdpInput(
   const socket = createSocket({ type: isIPv6(host ?? '') ? 'udp6' : 'udp4', reuseAddr: isMulticast(host) });
   const rtp = uri.kind === 'rtp' ? new RtpClock(parameters.clockRate) : undefined;
   const emit = (unit: Parameters<UnitSink>[0]): void => void sink(unit);
+  let parser = newParser?.();
+  let isNoted = false;
   await new Promise<void>((finish, fail) => {
     const stop = (): void => {
       context.signal.removeEventListener('abort', stop);
@@ -79,9 +81,10 @@ export async function runUdpInput(
           parser.push(data, emit);
           parser.flush(emit);
         } catch (error) {
-          context.signal.removeEventListener('abort', stop);
-          socket.close();
-          fail(error);
+          // Anybody may send here: what does not parse is left out, as what is lost would be.
+          parser = newParser?.();
+          if (!isNoted) context.note(`${name}: a datagram is left out: ${(error as Error).message}`);
+          isNoted = true;
         }
       }
     });

@@ -4,6 +4,7 @@ import type { FrameParser, FrameWriter, MediaUnit, OutgoingUnit } from '../../sr
 import { RawParser, writeRaw } from '../../src/cli/framing-raw.ts';
 import { RecordParser, writeRecord } from '../../src/cli/framing-record.ts';
 import { U32Parser, writeU32 } from '../../src/cli/framing-u32.ts';
+import { TIMESTAMP_US_MAX } from '../../src/wire/symbol.ts';
 
 function parseAll(parser: FrameParser, chunks: readonly Uint8Array[]): MediaUnit[] {
   const units: MediaUnit[] = [];
@@ -24,7 +25,7 @@ function split(bytes: Uint8Array, cuts: readonly number[]): Uint8Array[] {
 const frames = fc.array(
   fc.record({
     data: fc.uint8Array({ maxLength: 300 }),
-    timestampUs: fc.nat({ max: Number.MAX_SAFE_INTEGER }),
+    timestampUs: fc.nat({ max: TIMESTAMP_US_MAX }),
     keyFrame: fc.boolean(),
     discardable: fc.boolean(),
     track: fc.nat({ max: 255 }),
@@ -142,4 +143,14 @@ describe('record framing', () => {
     expect(() => parseAll(new RecordParser(), [header((b) => (b[8] = 0xff))])).toThrow(/timestamp/);
     expect(() => parseAll(new RecordParser(), [header((b) => (b[3] = 1))])).toThrow(/inside a record frame/);
   });
+});
+
+test('a record whose timestamp no media frame can have is an error of framing', () => {
+  const header = new Uint8Array(24);
+  new DataView(header.buffer).setBigUint64(8, BigInt(TIMESTAMP_US_MAX));
+  expect(parseAll(new RecordParser(), [header]).map(({ timestampUs }) => timestampUs)).toEqual([
+    TIMESTAMP_US_MAX,
+  ]);
+  new DataView(header.buffer).setBigUint64(8, BigInt(TIMESTAMP_US_MAX) + 1n);
+  expect(() => parseAll(new RecordParser(), [header])).toThrow(/timestamp is above/);
 });

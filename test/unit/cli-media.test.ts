@@ -1,10 +1,10 @@
 import { createSocket } from 'node:dgram';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough, Readable, Writable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { MediaUnit, OutgoingUnit } from '../../src/cli/framing.ts';
+import type { MediaUnit } from '../../src/cli/framing.ts';
 import type { InputContext } from '../../src/cli/input-context.ts';
 import { checkInput, runInput } from '../../src/cli/media-input.ts';
 import { type MediaOutput, openOutput } from '../../src/cli/media-output.ts';
@@ -13,6 +13,7 @@ import { checkTestFrame } from '../../src/cli/test-media.ts';
 import { RtpClock } from '../../src/cli/udp-media.ts';
 import { parseMediaUri } from '../../src/cli/uri.ts';
 import { freePort } from '../helpers/free-port.ts';
+import { outgoing } from '../helpers/outgoing-unit.ts';
 
 let folder = '';
 beforeEach(() => {
@@ -42,6 +43,7 @@ function context(change: Partial<InputContext> = {}): InputContext {
     targetBps: () => 0,
     stdin: Readable.from([]),
     clock: new JumpingClock(),
+    note: () => {},
     signal: new AbortController().signal,
     ...change,
   };
@@ -51,17 +53,6 @@ async function read(uri: string, change: Partial<InputContext> = {}): Promise<Me
   const units: MediaUnit[] = [];
   await runInput(parseMediaUri(uri), context(change), (unit) => void units.push(unit));
   return units;
-}
-
-function outgoing(bytes: string | Uint8Array, sequence = 0): OutgoingUnit {
-  return {
-    data: Buffer.from(bytes),
-    timestampUs: 0,
-    keyFrame: false,
-    discardable: false,
-    track: 0,
-    sequence,
-  };
 }
 
 const GREETING = Buffer.from('is anybody there?');
@@ -89,6 +80,7 @@ function openUdp(uri: string): Promise<MediaOutput> {
     framing: undefined,
     stdout: new PassThrough(),
     note: () => {},
+    signal: new AbortController().signal,
   });
 }
 
@@ -193,6 +185,32 @@ describe('input', () => {
     await input;
   });
 
+  test('a datagram that does not parse is left out, and said once; those after it are not', async () => {
+    const port = await freePort();
+    const control = new AbortController();
+    const ear = new Ear();
+    const uri = `udp://127.0.0.1:${port}`;
+    const notes: string[] = [];
+    const note = (line: string): void => void notes.push(line);
+    const of = context({ framing: 'u32', signal: control.signal, note });
+    const input = runInput(parseMediaUri(uri), of, ear.hear);
+    const output = await openUdp(uri);
+    const bad = Buffer.alloc(4, 255);
+    const good = Buffer.from([0, 0, 0, 2, 7, 7]);
+    await expect
+      .poll(async () => {
+        for (const data of [bad, bad, good]) await output.write(outgoing(data));
+        return ear.units.length;
+      })
+      .toBeGreaterThan(1);
+    for (const { data } of ear.units) expect([...data]).toEqual([7, 7]);
+    expect(notes).toHaveLength(1);
+    expect(notes[0]).toContain('left out');
+    await output.finish(true);
+    control.abort();
+    await input;
+  });
+
   test('RTP passes unchanged, marker bit and all; packets of one picture have one time', async () => {
     const port = await freePort();
     const control = new AbortController();
@@ -292,80 +310,5 @@ describe('input', () => {
     expect(clock.timestampUs(packet(123, 2))).toBe(10_000);
     expect(clock.timestampUs(packet(123 + 90_000, 2))).toBe(1_010_000);
     expect(clock.timestampUs(new Uint8Array(11))).toBeUndefined();
-  });
-});
-
-describe('output', () => {
-  const note: string[] = [];
-  const options = {
-    framing: undefined,
-    stdout: new PassThrough(),
-    note: (line: string) => void note.push(line),
-  };
-
-  test('a file gets its name only when everything arrived', async () => {
-    const path = join(folder, 'out.ts');
-    const whole = await openOutput(parseMediaUri(`file:${path}`), options);
-    await whole.write(outgoing('abc'));
-    await whole.write(outgoing('def'));
-    expect(existsSync(path)).toBe(false);
-    await whole.finish(true);
-    expect(readFileSync(path, 'utf8')).toBe('abcdef');
-    expect(existsSync(`${path}.part`)).toBe(false);
-
-    const partial = await openOutput(parseMediaUri(`file:${path}`), options);
-    await partial.write(outgoing('xyz'));
-    await partial.finish(false);
-    expect(readFileSync(path, 'utf8')).toBe('abcdef');
-    expect(readFileSync(`${path}.part`, 'utf8')).toBe('xyz');
-    expect(note.at(-1)).toContain('out.ts.part');
-  });
-
-  test('a file that cannot be made says why', async () => {
-    await expect(openOutput(parseMediaUri(`file:${folder}/no/such/out.ts`), options)).rejects.toThrow(
-      /no such file/,
-    );
-  });
-
-  test('stdout is written with back-pressure, u32 with lengths', async () => {
-    const pieces: Buffer[] = [];
-    const stdout = new Writable({
-      highWaterMark: 10,
-      write: (chunk, _encoding, done) => {
-        pieces.push(chunk);
-        setTimeout(done, 1);
-      },
-    });
-    const output = await openOutput(parseMediaUri('-'), { ...options, framing: 'u32', stdout });
-    for (let i = 0; i < 5; i++) await output.write(outgoing(Buffer.alloc(20, i)));
-    await output.finish(true);
-    expect(Buffer.concat(pieces).length).toBe(5 * 24);
-    expect(stdout.writableLength).toBe(0);
-  });
-
-  test('a reader of stdout that goes away is told apart from a failure', async () => {
-    const stdout = new Writable({
-      write: (_chunk, _encoding, done) => done(Object.assign(new Error(), { code: 'EPIPE' })),
-    });
-    const output = await openOutput(parseMediaUri('-'), { ...options, stdout });
-    await Promise.resolve(output.write(outgoing('x'))).catch(() => {});
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    await expect(Promise.resolve(output.write(outgoing('y')))).rejects.toMatchObject({ code: 'EPIPE' });
-    await output.finish(false);
-  });
-
-  test('a media frame that fits no datagram is left out and said once', async () => {
-    note.length = 0;
-    const output = await openOutput(parseMediaUri('udp://127.0.0.1:9'), options);
-    await output.write(outgoing(Buffer.alloc(65_508)));
-    await output.write(outgoing(Buffer.alloc(65_508)));
-    await output.finish(true);
-    expect(note).toHaveLength(1);
-  });
-
-  test('test: finds what is not its own', async () => {
-    const output = await openOutput(parseMediaUri('test:'), options);
-    await output.write(outgoing('something else entirely'));
-    await expect(output.finish(true)).rejects.toThrow(/1 media frame/);
   });
 });

@@ -15,7 +15,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
   try {
     return await dispatch(argv, io);
   } catch (error) {
-    io.stderr.write(`${describeError(error)}\n`);
+    io.stderr.write(`${describeError(error, true, argv[0] !== 'doctor')}\n`);
     if (/\bmillrace\b/i.test(io.env.NODE_DEBUG ?? '')) io.stderr.write(`${(error as Error).stack}\n`);
     return exitCodeOf(error);
   }

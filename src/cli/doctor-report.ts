@@ -1,13 +1,19 @@
 /** What the doctor found, in numbers for programs and in words for people. Pure. Source: docs/cli.md. */
+import type { ErrorCode } from '../base/errors.ts';
 import type { Diagnosis } from '../connection/diagnosis.ts';
 import type { ProbeResult } from '../node/probe.ts';
 
-/** What became of the first datagrams: `passes`, nobody listens, or no answer. */
-export type UdpVerdict = 'passes' | 'closed' | 'unanswered';
+/** What became of the first datagrams: `passes`, turned away by ICMP, no answer, none was sent. */
+export type UdpVerdict = 'passes' | 'closed' | 'unanswered' | 'untried';
 
 /** Everything measured. Absent: not measured. */
 export interface DoctorFindings {
   readonly udp: UdpVerdict;
+  /** What ended the examination before its time, and how that is said to people. */
+  readonly reason?: ErrorCode;
+  readonly message?: string;
+  /** What was being measured when it ended. */
+  readonly endedWhile?: string;
   readonly rttMs?: number;
   readonly minRttMs?: number;
   readonly datagramBytes?: number;
@@ -18,10 +24,16 @@ export interface DoctorFindings {
   readonly unsent?: number;
   /** How late this machine's timers were, ms, 95 % of them less: jitter of its own. */
   readonly busyMs?: number;
-  /** Bits per second that arrived when one side sent as much as rate control let go: a lower bound. */
+  /**
+   * Bits per second that arrived in the second half of the time in which one side sent as much as rate control let go: a
+   * lower bound. And the share that was lost meanwhile, which may be the measurement's own doing.
+   */
   readonly capacityUpBps?: number;
   readonly capacityDownBps?: number;
+  readonly capacityUpLossRatio?: number;
+  readonly capacityDownLossRatio?: number;
   readonly rebinding?: 'survived' | 'failed';
+  /** Of the time before capacity was measured. */
   readonly diagnosis?: Diagnosis;
   /** What to give as `--latency`. */
   readonly latencyMs?: number;
@@ -35,6 +47,8 @@ const ROUNDS_MAX = 3;
 const ACK_DELAY_MS = 25;
 const FRAME_MS = 33;
 const STEP_MS = 10;
+/** Loss while capacity is measured that queues hardly make. */
+const POLICED_RATIO = 0.05;
 /** Timers later than this are more than jitter of a path may be mistaken for. */
 const BUSY_MS = 20;
 
@@ -67,12 +81,31 @@ function both(up: string, down: string): string {
   return `${up} to the peer, ${down} from it`;
 }
 
+function lossOf(ratio: number): string {
+  return ratio === 0 ? 'none' : percent(ratio);
+}
+
+/** Where a full path loses much, a policer may have let through more for a while than it does for long. */
+function isPoliced({ capacityUpLossRatio = 0, capacityDownLossRatio = 0 }: DoctorFindings): boolean {
+  return Math.max(capacityUpLossRatio, capacityDownLossRatio) > POLICED_RATIO;
+}
+
+function bound(findings: DoctorFindings): string {
+  return isPoliced(findings) ? 'for a few seconds' : 'at least';
+}
+
+function udpOf({ udp, message }: DoctorFindings): string {
+  if (udp === 'passes') return udp;
+  return udp === 'untried' ? `not tried: ${message}` : `does not pass: ${udp}`;
+}
+
 /** The lines for people: what was measured, then what it means. */
 export function describeFindings(findings: DoctorFindings): string[] {
+  const { capacityUpLossRatio: lossUp = 0, capacityDownLossRatio: lossDown = 0 } = findings;
   const { steadyUp, steadyDown, capacityUpBps, capacityDownBps, rttMs, minRttMs } = findings;
   const lines: string[] = [];
   const line = (name: string, text: string): void => void lines.push(`${name.padEnd(14)} ${text}`);
-  line('UDP', findings.udp === 'passes' ? 'passes' : `does not pass: ${findings.udp}`);
+  line('UDP', udpOf(findings));
   if (rttMs !== undefined && minRttMs !== undefined) {
     line('round trip', `${rttMs.toFixed(1)} ms, at least ${minRttMs.toFixed(1)} ms`);
   }
@@ -86,7 +119,10 @@ export function describeFindings(findings: DoctorFindings): string[] {
   }
   if (findings.datagramBytes !== undefined) line('datagrams', `of ${findings.datagramBytes} bytes pass`);
   if (capacityUpBps !== undefined && capacityDownBps !== undefined) {
-    line('capacity', `at least ${both(rate(capacityUpBps), rate(capacityDownBps))}`);
+    line('capacity', `${bound(findings)} ${both(rate(capacityUpBps), rate(capacityDownBps))}`);
+  }
+  if (lossUp > 0 || lossDown > 0) {
+    line('loss when full', `${both(lossOf(lossUp), lossOf(lossDown))}: while capacity was measured`);
   }
   if (findings.rebinding !== undefined) line('address change', findings.rebinding);
   if (findings.latencyMs !== undefined) line('latency', `give --latency ${findings.latencyMs}ms`);
@@ -94,23 +130,39 @@ export function describeFindings(findings: DoctorFindings): string[] {
   return lines;
 }
 
+/** ICMP's "port unreachable" has the same form from the host and from a firewall that rejects. */
+const CLOSED: string =
+  'Something answered that the port is closed: nobody listens there, or a firewall on the way rejects UDP. ' +
+  'Check that the listener runs and that the port number is right; if so, look for the firewall.';
+const UNANSWERED: string =
+  'Nothing came back: a firewall drops UDP, datagrams of 1200 bytes do not pass (a tunnel or VPN with a smaller MTU), ' +
+  'the host is down, or the listener has other credentials and is silent.';
+
+/** Ends that the path is to be blamed for; at others the listener said why. */
+const DEATHS: readonly (ErrorCode | undefined)[] = ['ERR_MILLRACE_IDLE_TIMEOUT', 'ERR_MILLRACE_TIMEOUT'];
+
+function ended(what: string, { reason, message }: DoctorFindings): string {
+  if (DEATHS.includes(reason))
+    return `The path died while ${what}: nothing came from the peer any more. What is above was measured before.`;
+  return `The connection ended while ${what}: ${message}. What is above was measured before.`;
+}
+
 function meaning(findings: DoctorFindings): string[] {
-  if (findings.udp === 'closed') {
-    return [
-      'UDP reaches the host, and nobody listens at that port: start the listener, or mend the port number.',
-    ];
-  }
-  if (findings.udp === 'unanswered') {
-    return [
-      'Nothing came back: a firewall drops UDP, the host is down, or the listener has other credentials and is silent.',
-    ];
-  }
+  if (findings.udp === 'closed') return [CLOSED];
+  if (findings.udp === 'unanswered') return [UNANSWERED];
+  if (findings.udp === 'untried') return [];
   const said: string[] = [];
   const { steadyUp, steadyDown, diagnosis, rebinding, unsent = 0, busyMs = 0 } = findings;
+  if (findings.endedWhile !== undefined) said.push(ended(findings.endedWhile, findings));
   if (diagnosis !== undefined) said.push(`${capital(diagnosis.text)}.`);
   const worst = Math.max(steadyUp?.lossRatio ?? 0, steadyDown?.lossRatio ?? 0);
   if (worst > 0.1)
     said.push('More than a tenth is lost: live media will need much repair; try another network.');
+  if (isPoliced(findings)) {
+    said.push(
+      'A full path loses much: if a policer does that, it lets through less in the long run than in the first seconds; measure with --duration 5s, and choose a bitrate below what is left.',
+    );
+  }
   if (busyMs > BUSY_MS) {
     said.push(
       `This machine was busy, its timers ${busyMs.toFixed(0)} ms late: jitter, capacity and latency may be its own. Measure again when it is idle.`,

@@ -5,12 +5,12 @@
 import { connect as connectTcp } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TransportError } from '../base/errors.ts';
+import { type ErrorCode, TransportError } from '../base/errors.ts';
 import { type Connection, connect } from '../index.ts';
 import { DOCTOR_RESOURCE, type DoctorAnswer, type DoctorRequest, measure, readText } from '../node/doctor.ts';
 import { withoutUnsent } from '../node/probe.ts';
 import { readCredentials } from './credentials.ts';
-import { type DoctorFindings, describeFindings, recommendLatency } from './doctor-report.ts';
+import { type DoctorFindings, describeFindings, recommendLatency, type UdpVerdict } from './doctor-report.ts';
 import { describeError, UsageError } from './errors.ts';
 import type { CliIo } from './io.ts';
 import { applyUriParameters, parseOptions } from './options.ts';
@@ -18,6 +18,8 @@ import { isMillraceUri, parseMillraceUri } from './uri.ts';
 
 const TIMEOUT_MS = 5_000;
 const DURATION_MS = 3_000;
+/** A path that says nothing for so long in the middle of it has died, ms. */
+const SILENCE_MS = 10_000;
 /** Rate control finds its rate within this share of a measurement's time. */
 const CAPACITY_SHARE = 2 / 3;
 /** How often the doctor looks how late its own timers are. */
@@ -51,24 +53,35 @@ export async function runDoctor(args: readonly string[], io: CliIo): Promise<voi
         ...credentials,
         startBitrate: options.startBitrate ?? START_BITRATE,
         timeout: options.timeout ?? TIMEOUT_MS,
+        idleTimeout: SILENCE_MS,
         ...(options.inject === undefined ? {} : { faults: options.inject }),
       },
     );
   } catch (error) {
-    const code = error instanceof TransportError ? error.code : '';
-    if (code === 'ERR_MILLRACE_REFUSED') show({ udp: 'closed' });
-    else if (code === 'ERR_MILLRACE_TIMEOUT') {
-      show({ udp: 'unanswered' });
-      if (await answersTcp(uri.host, uri.port))
-        io.stderr.write(
-          'the host is up, it answers TCP: UDP is stopped on the way, or what listens there keeps silent\n',
-        );
+    if (!(error instanceof TransportError)) throw error;
+    show({ udp: verdictOf(error.code), reason: error.code, message: error.message });
+    if (error.code === 'ERR_MILLRACE_TIMEOUT' && (await answersTcp(uri.host, uri.port))) {
+      io.stderr.write(
+        'the host is up, it answers TCP: UDP, or its datagrams of 1200 bytes, are stopped on the way, or what listens there keeps silent\n',
+      );
     }
     throw error;
   }
   io.onSignal(() => void connection.close());
+  const findings: Found = { udp: 'passes' };
+  let now = '';
+  const note = (line: string): void => {
+    now = line;
+    io.stderr.write(`${line}\n`);
+  };
   try {
-    show(await examine(connection, options.duration ?? DURATION_MS, (line) => io.stderr.write(`${line}\n`)));
+    await examine(connection, options.duration ?? DURATION_MS, findings, note);
+    show(findings);
+  } catch (error) {
+    // What has been measured is worth as much as before.
+    const cause = await whyEnded(connection, error);
+    show({ ...findings, reason: cause.code, message: cause.message, endedWhile: now });
+    throw cause;
   } finally {
     await connection.close();
   }
@@ -88,11 +101,44 @@ async function ask(
   return { up: JSON.parse(text ?? '') as DoctorAnswer, down };
 }
 
+type Found = { -readonly [Key in keyof DoctorFindings]: DoctorFindings[Key] };
+
+/** What is known of UDP when no connection comes about. */
+function verdictOf(code: ErrorCode): UdpVerdict {
+  switch (code) {
+    case 'ERR_MILLRACE_REFUSED':
+      return 'closed';
+    case 'ERR_MILLRACE_TIMEOUT':
+      return 'unanswered';
+    case 'ERR_MILLRACE_UNKNOWN_HOST':
+    case 'ERR_MILLRACE_UNREACHABLE':
+    case 'ERR_MILLRACE_ADDRESS':
+    case 'ERR_MILLRACE_ABORTED':
+      return 'untried';
+    default:
+      // Somebody has answered, and said no.
+      return 'passes';
+  }
+}
+
+/** What ended the connection says more than what it broke. */
+async function whyEnded(connection: Connection, error: unknown): Promise<TransportError> {
+  const closed = connection.closed.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  const reason = (await Promise.race([closed, sleep(0)])) ?? error;
+  if (reason instanceof TransportError) return reason;
+  return new TransportError('ERR_MILLRACE_INTERNAL', String(reason), { cause: reason });
+}
+
+/** Fills in `findings`, one measurement after the other: they count even if the path dies. */
 async function examine(
   connection: Connection,
   durationMs: number,
+  findings: Found,
   note: (line: string) => void,
-): Promise<DoctorFindings> {
+): Promise<void> {
   note('measuring loss, delay and reordering');
   const lateness = monitorEventLoopDelay({ resolution: LATENESS_STEP_MS });
   lateness.enable();
@@ -102,50 +148,57 @@ async function examine(
   const steadyUp = withoutUnsent(steady.up.result, steady.down);
   const steadyDown = withoutUnsent(steady.down.result, steady.up);
   const { rttMs, minRttMs } = connection.stats();
-  note('measuring capacity');
-  const down = await ask(connection, { kind: 'down', durationMs: durationMs * CAPACITY_SHARE });
-  const up = await ask(connection, { kind: 'up', durationMs: durationMs * CAPACITY_SHARE });
-  const { datagramBytes } = connection.stats();
-  const { diagnosis } = await connection.report();
-  note('changing the port');
-  const rebinding = await survivesMove(connection, note);
   const lossRatio = Math.max(steadyUp.lossRatio, steadyDown.lossRatio);
   const jitterMs = Math.max(steadyUp.jitterP95Ms, steadyDown.jitterP95Ms);
-  return {
-    udp: 'passes',
+  Object.assign(findings, {
     rttMs,
     minRttMs,
-    datagramBytes,
     steadyUp,
     steadyDown,
     unsent: steady.down.unsent + steady.up.unsent,
     busyMs: Number(busyMs.toFixed(1)),
-    capacityUpBps: up.up.result.bitsPerSecond,
-    capacityDownBps: down.down.result.bitsPerSecond,
-    rebinding,
-    diagnosis,
     latencyMs: recommendLatency(minRttMs, lossRatio, jitterMs),
-  };
+  } satisfies Partial<DoctorFindings>);
+  // Before the path is filled: what is lost then is lost by the measurement.
+  findings.diagnosis = (await connection.report()).diagnosis;
+  note('measuring capacity');
+  const down = (await ask(connection, { kind: 'down', durationMs: durationMs * CAPACITY_SHARE })).down.result;
+  const up = (await ask(connection, { kind: 'up', durationMs: durationMs * CAPACITY_SHARE })).up.result;
+  Object.assign(findings, {
+    capacityUpBps: up.bitsPerSecond,
+    capacityDownBps: down.bitsPerSecond,
+    capacityUpLossRatio: up.lossRatio,
+    capacityDownLossRatio: down.lossRatio,
+    datagramBytes: connection.stats().datagramBytes,
+  } satisfies Partial<DoctorFindings>);
+  note('changing the port');
+  findings.rebinding = await survivesMove(connection, note);
 }
 
-/** The same connection from another port: what a device on the path does when it forgets a flow. */
+/**
+ * The same connection from another port: what a device on the path does when it forgets a flow. Throws if the path has died
+ * without that.
+ */
 async function survivesMove(
   connection: Connection,
   note: (line: string) => void,
 ): Promise<'survived' | 'failed'> {
+  let isMoved: boolean;
   try {
     const moved = connection.migrate().then(() => true);
-    const isMoved = await Promise.race([moved, sleep(MOVE_MS, false, { ref: false })]);
-    if (!isMoved) return 'failed';
-    await Promise.race([
-      connection.report(),
-      sleep(MOVE_MS).then(() => Promise.reject(new Error('silence'))),
-    ]);
-    return 'survived';
+    isMoved = await Promise.race([moved, sleep(MOVE_MS, false, { ref: false })]);
+    if (await answers(connection)) return isMoved ? 'survived' : 'failed';
   } catch (error) {
     note(describeError(error, false));
     return 'failed';
   }
+  if (isMoved) return 'failed';
+  throw new TransportError('ERR_MILLRACE_IDLE_TIMEOUT', 'the peer fell silent');
+}
+
+async function answers(connection: Connection): Promise<boolean> {
+  const report = connection.report().then(() => true);
+  return await Promise.race([report, sleep(MOVE_MS, false, { ref: false })]);
 }
 
 /** True if the host answers TCP at that port, be it with a refusal. */

@@ -19,6 +19,9 @@ export class UsageError extends Error {
   }
 }
 
+/** At the end of an advice. */
+const RECONNECT = ', or use --reconnect';
+
 /** What to do about each failure, for messages that name only the failure. */
 const ADVICE: Partial<Record<ErrorCode, string>> = {
   ERR_MILLRACE_TIMEOUT: 'check host, port and firewall (UDP), or give more time with --timeout',
@@ -59,12 +62,14 @@ export function ioError(what: string, cause: unknown): TransportError {
  * The line for stderr, without its newline. Secrets are redacted.
  *
  * @param hasAdvice False where the program itself does what is to be done.
+ * @param canReconnect False for a command without `--reconnect`.
  */
-export function describeError(error: unknown, hasAdvice = true): string {
+export function describeError(error: unknown, hasAdvice = true, canReconnect = true): string {
   if (error instanceof UsageError) return `millrace: ${oneLine(error.message)}`;
   if (!(error instanceof TransportError))
     return `millrace: ERR_MILLRACE_INTERNAL: ${oneLine(messageOf(error))}`;
-  const advice = ADVICE[error.code];
+  const all = ADVICE[error.code];
+  const advice = canReconnect ? all : all?.replace(RECONNECT, '');
   const message = oneLine(error.message);
   // The library's own messages often say it already, after a semicolon.
   const isEnough = !hasAdvice || advice === undefined || message.includes(';');

@@ -225,7 +225,8 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
   onRefused(): void {
     if (!this.#core.isHandshaking) return;
     const { host, port } = this.remoteAddress;
-    this.fail(new TransportError('ERR_MILLRACE_REFUSED', `nothing listens at ${host} port ${port} (UDP)`));
+    const text = `nothing listens at ${host} port ${port} (UDP), or a firewall rejects it`;
+    this.fail(new TransportError('ERR_MILLRACE_REFUSED', text));
   }
 
   /** @internal */

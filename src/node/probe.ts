@@ -28,7 +28,7 @@ export interface ProbeResult {
   /** Delay variation: how much later than the earliest, ms, half and 95 % of them stayed below. */
   jitterP50Ms: number;
   jitterP95Ms: number;
-  /** Of the datagrams' bytes, from the first to the last. */
+  /** Of the datagrams' bytes, in the second half of the time: a policer's bucket, or a queue, has been filled by then. */
   bitsPerSecond: number;
 }
 
@@ -39,9 +39,8 @@ export class ProbeReceiver {
   #highest = -1;
   #received = 0;
   #reordered = 0;
-  #bytes = 0;
-  #firstUs = 0;
-  #lastUs = 0;
+  readonly #arrivedUs: number[] = [];
+  readonly #sizes: number[] = [];
 
   onDatagram(bytes: Uint8Array, nowUs: number): void {
     if (bytes.length < HEADER_BYTES) return;
@@ -49,9 +48,9 @@ export class ProbeReceiver {
     const number = view.getUint32(0);
     if (number >= PROBES_MAX || this.#seen[number] !== 0) return;
     this.#seen[number] = 1;
-    if (this.#received++ === 0) this.#firstUs = nowUs;
-    else this.#bytes += bytes.length;
-    this.#lastUs = nowUs;
+    this.#received++;
+    this.#arrivedUs.push(nowUs);
+    this.#sizes.push(bytes.length);
     if (number < this.#highest) this.#reordered++;
     else this.#highest = number;
     this.#delaysUs.push(nowUs - view.getFloat64(4));
@@ -69,7 +68,6 @@ export class ProbeReceiver {
     const above = (share: number): number =>
       ((sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0) - (sorted[0] ?? 0)) /
       1e3;
-    const spanUs = this.#lastUs - this.#firstUs;
     return {
       received: this.#received,
       lost,
@@ -78,8 +76,20 @@ export class ProbeReceiver {
       reordered: this.#reordered,
       jitterP50Ms: above(0.5),
       jitterP95Ms: above(0.95),
-      bitsPerSecond: spanUs > 0 ? Math.round((this.#bytes * 8e6) / spanUs) : 0,
+      bitsPerSecond: this.#sustainedBps(),
     };
+  }
+
+  /** What arrived behind the first datagram of the second half, over the time that took. */
+  #sustainedBps(): number {
+    const firstUs = this.#arrivedUs[0] ?? 0;
+    const lastUs = this.#arrivedUs.at(-1) ?? 0;
+    const from = this.#arrivedUs.findIndex((atUs) => atUs >= (firstUs + lastUs) / 2);
+    const spanUs = lastUs - (this.#arrivedUs[from] ?? lastUs);
+    if (spanUs <= 0) return 0;
+    let bytes = 0;
+    for (let i = from + 1; i < this.#sizes.length; i++) bytes += this.#sizes[i] as number;
+    return Math.round((bytes * 8e6) / spanUs);
   }
 }
 

@@ -51,8 +51,9 @@ describe('millrace doctor', () => {
     const port = await freePort();
     const ended = await millrace(['doctor', `millrace://127.0.0.1:${port}`]).end();
     expect(ended.code).toBe(1);
-    expect(ended.stdout.toString()).toMatch(/nobody listens at that port/);
+    expect(ended.stdout.toString()).toMatch(/nobody listens there, or a firewall/);
     expect(errorLines(ended).join()).toMatch(/ERR_MILLRACE_REFUSED/);
+    expect(ended.stderr).not.toMatch(/--reconnect/);
   });
 
   it('tells a host that is silent, and that it answers TCP', async () => {
@@ -63,6 +64,43 @@ describe('millrace doctor', () => {
     silent.close();
     expect(ended.code).toBe(1);
     expect(ended.stdout.toString()).toMatch(/Nothing came back/);
-    expect(ended.stderr).toMatch(/it answers TCP: UDP is stopped on the way/);
+    expect(ended.stderr).toMatch(
+      /it answers TCP: UDP, or its datagrams of 1200 bytes, are stopped on the way/,
+    );
+  });
+
+  it('prints one object whatever went wrong', async () => {
+    const listen = ['receive', 'millrace://127.0.0.1:0/live?mode=listen', '-'];
+    const receivers = [millrace(listen), millrace([...listen, '--no-doctor'])];
+    const [port, shut] = await Promise.all(receivers.map(portOf));
+    const closed = await freePort();
+    const other = { MILLRACE_PASSPHRASE: 'another horse battery' };
+    const [refused, differs, nobody, nowhere] = await Promise.all([
+      millrace(['doctor', `millrace://127.0.0.1:${shut}`, '--json']).end(),
+      millrace(['doctor', `millrace://127.0.0.1:${port}`, '--json'], other).end(),
+      millrace(['doctor', `millrace://127.0.0.1:${closed}`, '--json']).end(),
+      millrace(['doctor', 'millrace://no-such-host.invalid:9000', '--json']).end(),
+    ]);
+    for (const receiver of receivers) receiver.kill('SIGTERM');
+    await Promise.all(receivers.map((receiver) => receiver.end()));
+    const found = [refused, differs, nobody, nowhere].map(({ stdout }) => JSON.parse(stdout.toString()));
+    expect(found[0]).toMatchObject({ udp: 'passes', message: expect.stringMatching(/answers no doctor/) });
+    expect(found[1]).toMatchObject({ udp: 'passes', reason: 'ERR_MILLRACE_PASSPHRASE' });
+    expect(found[2]).toMatchObject({ udp: 'closed', reason: 'ERR_MILLRACE_REFUSED' });
+    expect(found[3]).toMatchObject({ udp: 'untried', reason: 'ERR_MILLRACE_UNKNOWN_HOST' });
+  });
+
+  it('tells what it has measured when the path dies midway', async () => {
+    const receiver = millrace(['receive', 'millrace://127.0.0.1:0/live?mode=listen', '-']);
+    const target = `millrace://127.0.0.1:${await portOf(receiver)}`;
+    const doctor = millrace(['doctor', target, '--json', '--duration', '3s']);
+    await doctor.says(/measuring capacity/);
+    receiver.kill('SIGKILL');
+    const ended = await doctor.end();
+    expect(ended.code).toBe(1);
+    const found = JSON.parse(ended.stdout.toString());
+    expect(found).toMatchObject({ udp: 'passes', reason: 'ERR_MILLRACE_IDLE_TIMEOUT' });
+    expect(found.steadyUp.received).toBeGreaterThan(0);
+    expect(found.latencyMs).toBeGreaterThan(0);
   });
 });

@@ -1,6 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { describeFindings, recommendLatency } from '../../src/cli/doctor-report.ts';
-import { type ProbeResult, withoutUnsent } from '../../src/node/probe.ts';
+import { ProbeReceiver, type ProbeResult, withoutUnsent } from '../../src/node/probe.ts';
 
 const PERFECT: ProbeResult = {
   received: 300,
@@ -27,8 +27,29 @@ describe('the recommended latency', () => {
 
 describe('the words', () => {
   it('tell a closed port from silence', () => {
-    expect(describeFindings({ udp: 'closed' }).join(' ')).toMatch(/nobody listens at that port/);
-    expect(describeFindings({ udp: 'unanswered' }).join(' ')).toMatch(/a firewall drops UDP/);
+    const closed = describeFindings({ udp: 'closed' }).join(' ');
+    expect(closed).toMatch(/nobody listens there, or a firewall on the way rejects UDP/);
+    expect(closed).not.toMatch(/reaches the host/);
+    const unanswered = describeFindings({ udp: 'unanswered' }).join(' ');
+    expect(unanswered).toMatch(/a firewall drops UDP, datagrams of 1200 bytes do not pass/);
+  });
+
+  it('say that a path died, and keep what was measured before', () => {
+    const findings = { udp: 'passes', rttMs: 20, minRttMs: 18, endedWhile: 'measuring capacity' } as const;
+    const died = describeFindings({ ...findings, reason: 'ERR_MILLRACE_IDLE_TIMEOUT', message: 'silence' });
+    expect(died).toContain('round trip     20.0 ms, at least 18.0 ms');
+    expect(died.join(' ')).toMatch(/The path died while measuring capacity/);
+    const left = describeFindings({ ...findings, reason: 'ERR_MILLRACE_PEER_CLOSED', message: 'good-bye' });
+    expect(left.join(' ')).toMatch(/The connection ended while measuring capacity: good-bye/);
+  });
+
+  it('keep what the measurement of capacity lost apart from the path’s loss', () => {
+    const capacity = { capacityUpBps: 1e6, capacityDownBps: 5e6, capacityUpLossRatio: 0.6 };
+    const lines = describeFindings({ udp: 'passes', steadyUp: PERFECT, steadyDown: PERFECT, ...capacity });
+    expect(lines).toContain('loss           none to the peer, none from it');
+    expect(lines).toContain('loss when full 60.0 % to the peer, none from it: while capacity was measured');
+    expect(lines).toContain('capacity       for a few seconds 1.0 Mbit/s to the peer, 5.0 Mbit/s from it');
+    expect(lines.join(' ')).toMatch(/less in the long run/);
   });
 
   it('name loss with the length of its runs, and advise when it is heavy', () => {
@@ -62,4 +83,20 @@ describe('probes that never left', () => {
     // Those behind the last that arrived are no gap in the numbers.
     expect(withoutUnsent(seen, { sent: 130, unsent: 35 })).toMatchObject({ lost: 15 });
   });
+});
+
+test('capacity behind a policer is what goes on to pass, without what its bucket let through at first', () => {
+  const receiver = new ProbeReceiver();
+  const probe = new Uint8Array(1_000);
+  const view = new DataView(probe.buffer);
+  // 300 kB in the first half second, from then on 1 Mbit/s: 125 a second.
+  const arrivalsUs = [
+    ...Array.from({ length: 300 }, (_, i) => (i * 500_000) / 300),
+    ...Array.from({ length: 188 }, (_, i) => 500_000 + i * 8_000),
+  ];
+  for (const [number, atUs] of arrivalsUs.entries()) {
+    view.setUint32(0, number);
+    receiver.onDatagram(probe, atUs);
+  }
+  expect(receiver.result().bitsPerSecond).toBe(1e6);
 });

@@ -15,12 +15,15 @@ import type { End, Pair } from '../helpers/pair.ts';
 /** A datagram of this size is the largest that an end may send. */
 const DATAGRAM_BYTES_MAX = 1452;
 
-/** Stand-in keys that never seal two packets with one number. @param onSealed Called with every packet sealed. */
-export function numberedCrypto(onSealed: (packet: Uint8Array) => void = () => {}): CryptoProvider {
+/** Keys that never seal two packets with one number. @param onSealed Called with every packet sealed. */
+export function numberedCrypto(
+  provider: CryptoProvider = plainCrypto,
+  onSealed: (packet: Uint8Array) => void = () => {},
+): CryptoProvider {
   return {
-    ...plainCrypto,
+    ...provider,
     protection: (secret) => {
-      const real = plainCrypto.protection(secret);
+      const real = provider.protection(secret);
       let last = -1;
       return {
         seal: (packet, headerStart, payloadStart, payloadEnd, packetNumber) => {

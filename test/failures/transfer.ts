@@ -1,6 +1,7 @@
 /** A stream of so many bytes over a network: the shape of most suite cases. The figure is the time it takes. */
 import type { NetworkSpec } from '../../src/sim/network.ts';
 import type { ScenarioStep } from '../../src/sim/scenario.ts';
+import type { PairOptions } from '../helpers/pair.ts';
 import type { FailureCase, Measured } from './case.ts';
 import type { Side } from './stage.ts';
 import { TcpRun } from './tcp-run.ts';
@@ -23,7 +24,8 @@ export interface TransferSpec {
   /** What else must hold in the end; throws if it does not. */
   readonly check?: (world: World) => void;
   readonly arrange?: (world: World) => void;
-  /** See WorldOptions. */
+  /** See WorldOptions, both. */
+  readonly pair?: Partial<PairOptions>;
   readonly hasCensus?: boolean;
   /** Called before the first packet; what it returns is asked in the end, like `check`. */
   readonly watch?: (world: World) => () => void;
@@ -39,8 +41,9 @@ export function transfer(spec: TransferSpec, seed: number): Measured {
     most,
     startBitrateBps = 1e6,
     hasCensus = false,
+    pair = {},
   } = spec;
-  const world = new World({ seed, network, steps, startBitrateBps, hasCensus });
+  const world = new World({ seed, network, steps, startBitrateBps, hasCensus, pair });
   spec.arrange?.(world);
   const checkWatched = spec.watch?.(world);
   world.connect(most * 1e3);

@@ -39,7 +39,7 @@ export class World implements Stage {
 
   constructor(options: WorldOptions) {
     const { seed, network, startBitrateBps = 4_000_000, hasCensus = false } = options;
-    const crypto = numberedCrypto(hasCensus ? this.#census.onSealed : undefined);
+    const crypto = numberedCrypto(undefined, hasCensus ? this.#census.onSealed : undefined);
     this.pair = makePair({
       startBitrateBps,
       ...options.pair,

@@ -84,7 +84,9 @@ export class ProbeReceiver {
   #sustainedBps(): number {
     const firstUs = this.#arrivedUs[0] ?? 0;
     const lastUs = this.#arrivedUs.at(-1) ?? 0;
-    const from = this.#arrivedUs.findIndex((atUs) => atUs >= (firstUs + lastUs) / 2);
+    const half = this.#arrivedUs.findIndex((atUs) => atUs >= (firstUs + lastUs) / 2);
+    // One datagram alone makes no rate.
+    const from = half + 1 < this.#arrivedUs.length ? half : 0;
     const spanUs = lastUs - (this.#arrivedUs[from] ?? lastUs);
     if (spanUs <= 0) return 0;
     let bytes = 0;

@@ -100,3 +100,13 @@ test('capacity behind a policer is what goes on to pass, without what its bucket
   }
   expect(receiver.result().bitsPerSecond).toBe(1e6);
 });
+
+test('capacity of which only the last datagram came in the second half is that of all', () => {
+  const receiver = new ProbeReceiver();
+  const probe = new Uint8Array(1_000);
+  for (const [number, atUs] of [0, 1_000, 2_000, 8_000].entries()) {
+    new DataView(probe.buffer).setUint32(0, number);
+    receiver.onDatagram(probe, atUs);
+  }
+  expect(receiver.result().bitsPerSecond).toBe(3e6);
+});

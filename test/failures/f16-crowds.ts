@@ -42,12 +42,14 @@ function established(seed: number, connections: number): { crowd: Crowd; calls: 
   return { crowd, calls };
 }
 
-/** What each of so many calls to one listener holds, and how many were told why they ended. */
-function scale(seed: number, connections: number): { bytesPerEnd: number; reasons: number } {
+/** What each of so many calls to one listener holds, and what it took to establish it, the simulator included. */
+function scale(seed: number, connections: number): { bytesPerEnd: number; cpuUsPerEnd: number } {
   // What the first call of a process costs once, compiled code above all, is no connection's.
   established(seed, 20);
   const before = bytesInUse();
+  const startedAt = process.cpuUsage();
   const { crowd, calls } = established(seed, connections);
+  const { user, system } = process.cpuUsage(startedAt);
   const bytesPerEnd = (bytesInUse() - before) / connections / 2;
   let reasons = 0;
   crowd.server.onEvent = ({ event }) => {
@@ -65,7 +67,7 @@ function scale(seed: number, connections: number): { bytesPerEnd: number; reason
     throw new Error(`${reasons} of ${connections} endings were told with their reason`);
   const left = crowd.server.protocol.endpoint.count + crowd.client.protocol.endpoint.count;
   if (left > 0) throw new Error(`${left} connections are still remembered after their end`);
-  return { bytesPerEnd, reasons };
+  return { bytesPerEnd, cpuUsPerEnd: (user + system) / connections / 2 };
 }
 
 /** An established call, and its media's latencies. */
@@ -210,7 +212,10 @@ function scaleCase(connections: number, isLong: boolean): FailureCase {
     unit: 'kB',
     most: 64,
     ...(isLong ? { isLong } : {}),
-    run: (seed) => ({ value: scale(seed, connections).bytesPerEnd / 1e3 }),
+    run: (seed) => {
+      const { bytesPerEnd, cpuUsPerEnd } = scale(seed, connections);
+      return { value: bytesPerEnd / 1e3, notes: { cpuUsPerEnd } };
+    },
   };
 }
 

@@ -6,9 +6,7 @@
  * every N-th seed, with state files of their own; one file after the other (`cat`) is the state of all. Exit 1 if anything
  * failed.
  */
-import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
@@ -16,12 +14,11 @@ import { fileURLToPath } from 'node:url';
 import { benchCommand } from '../../bench/report/command-line.ts';
 import { ALL } from './all.ts';
 import { type FailureCase, judge, type Outcome } from './case.ts';
+import { commitName, sourcesHash } from './sources.ts';
 import { describe, type Summary, summarize } from './summary.ts';
 
 const SEEDS = 1_000;
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-/** What the outcome of a case follows from. */
-const SOURCES: readonly string[] = ['src', 'test/failures', 'test/helpers'];
 
 const { values, refuse } = benchCommand({
   script: 'soak',
@@ -69,18 +66,6 @@ class Progress {
     this.cpuMs += cpuMs;
     this.#done.add(outcome.seed);
   }
-}
-
-/** Names the sources: outcomes of others are not continued. */
-function sourcesHash(): string {
-  const hash = createHash('sha256');
-  for (const folder of SOURCES) {
-    const files = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('.ts'))
-      .sort();
-    for (const name of files) hash.update(name).update(readFileSync(join(ROOT, folder, name)));
-  }
-  return hash.digest('hex').slice(0, 16);
 }
 
 interface Line {
@@ -155,11 +140,7 @@ console.log(`${summaries.length - failed} cases passed, ${failed} failed; ${left
 if (values.json !== undefined) {
   const machine = { node: process.version, cpu: cpus()[0]?.model ?? 'unknown' };
   const cpuSeconds = Math.round(summaries.reduce((sum, { cpuMs }) => sum + cpuMs, 0) / 1e3);
-  const commit = spawnSync('git', ['rev-parse', '--short=10', 'HEAD'], {
-    cwd: ROOT,
-    encoding: 'utf8',
-  }).stdout;
-  const head = { seeds, commit: commit.trim(), sources, machine, cpuSeconds };
+  const head = { seeds, commit: commitName(), sources, machine, cpuSeconds };
   writeFileSync(values.json, `${JSON.stringify({ ...head, cases: summaries }, undefined, 1)}\n`);
 }
 process.exitCode = failed === 0 ? 0 : 1;

@@ -7,6 +7,7 @@
 import { writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { benchCommand } from '../../bench/report/command-line.ts';
+import { commitName, sourcesHash } from '../failures/sources.ts';
 import { Spin } from '../failures/spin.ts';
 import { bytesInUse } from '../helpers/memory.ts';
 
@@ -26,6 +27,8 @@ const hours = Number(values.hours);
 const seed = Number(values.seed);
 if (!(hours > 0) || !Number.isSafeInteger(seed)) refuse('--hours is a positive number, --seed an integer');
 
+/** Read before anything runs: hours later the folder may hold others. */
+const version = { commit: commitName(), sources: sourcesHash() };
 const startedAt = process.cpuUsage();
 const spin = new Spin(seed);
 const heaps: number[] = [];
@@ -44,7 +47,7 @@ const heapGrowthMb = Number(((late - early) / 1e6).toFixed(2));
 const cpuSeconds = Math.round(process.cpuUsage(startedAt).user / 1e6);
 const isGood = late - early < HEAP_GROWTH_MAX;
 const heapMb = heaps.map((bytes) => Number((bytes / 1e6).toFixed(2)));
-const result = { seed, virtualHours: hours, ...report, heapMb, heapGrowthMb, cpuSeconds, isGood };
+const result = { ...version, seed, virtualHours: hours, ...report, heapMb, heapGrowthMb, cpuSeconds, isGood };
 process.stderr.write('\r');
 console.log(JSON.stringify(result));
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, undefined, 1)}\n`);

@@ -9,10 +9,10 @@ import type { Random } from './base/random.ts';
 import { Connection } from './connection/connection.ts';
 import { canOpenInitial, type InitialKeys, initialKeys } from './connection/initial-keys.ts';
 import type { ConnectionOptions } from './connection/options.ts';
-import type { IdIssuer } from './path/connection-ids.ts';
 import { NO_KEEPER, type PathKeeper } from './path/path-set.ts';
 import { RetryTokens } from './path/retry-tokens.ts';
 import { Routes } from './path/routes.ts';
+import { type Issuing, SlotIssuer } from './path/slot-issuer.ts';
 import { mayBeReset, ResetMaker, tokenKey } from './path/stateless-reset.ts';
 import {
   CONNECTION_ID_BYTES,
@@ -120,6 +120,7 @@ export class Endpoint {
   readonly #header: PacketHeader = new PacketHeader();
   readonly #tokens: RetryTokens;
   readonly #resets: ResetMaker;
+  readonly #issuing: Issuing<Connection>;
   #halfOpen = 0;
   #isAccepting = true;
   /** Where the reply that `pollReply` returned last goes. */
@@ -135,6 +136,7 @@ export class Endpoint {
     this.#tokens = new RetryTokens(shared.crypto.hmac, this.#randomBytes(KEY_BYTES));
     const resetKey = accept?.resetKey ?? this.#randomBytes(KEY_BYTES);
     this.#resets = new ResetMaker(shared.crypto.hmac, resetKey, shared.random);
+    this.#issuing = { routes: this.#routes, resets: this.#resets, byResetToken: this.#byResetToken };
   }
 
   /** Live connections. */
@@ -317,28 +319,10 @@ export class Endpoint {
   #add(options: Omit<ConnectionOptions, 'localId' | 'nowUs' | 'issuer'>, now: Micros): Connection {
     const slot = this.#routes.open();
     const localId = this.#routes.newId(slot);
-    const issuer = this.#issuerOf(slot, localId);
+    const issuer = new SlotIssuer(this.#issuing, slot, localId);
     const connection = new Connection({ ...options, localId, issuer, nowUs: now }, slot);
     this.#routes.setOwner(slot, connection);
     return connection;
-  }
-
-  #issuerOf(slot: number, localId: Uint8Array): IdIssuer {
-    return {
-      firstResetToken: () => this.#resets.tokenOf(localId),
-      issue: () => {
-        const id = this.#routes.newId(slot);
-        return { id, resetToken: this.#resets.tokenOf(id) };
-      },
-      retire: (id) => this.#routes.retire(slot, id),
-      onResetToken: (token, isValid) => {
-        const key = tokenKey(token);
-        const connection = this.#routes.ownerOf(slot);
-        if (key === undefined || connection === undefined) return;
-        if (isValid) this.#byResetToken.set(key, connection);
-        else if (this.#byResetToken.get(key) === connection) this.#byResetToken.delete(key);
-      },
-    };
   }
 
   #randomBytes(size: number): Uint8Array {

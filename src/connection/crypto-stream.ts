@@ -11,8 +11,8 @@ import { CRYPTO_HEADER_BYTES_MAX, writeCryptoFrame } from '../wire/stream.ts';
 
 /** Handshake bytes either end may send (DESIGN §6). */
 export const HANDSHAKE_BYTES_MAX = 65_536;
-/** Received bytes lie in pieces of this size, made when the first byte of one comes. */
-const CHUNK_BYTES = 4_096;
+/** Received bytes lie in pieces of this size, made when the first byte of one comes: most callers' first words fit one. */
+const CHUNK_BYTES = 1_024;
 /** Gaps in what has come: only loss and reordering of a few dozen packets make any. */
 const RANGES_MAX = 64;
 

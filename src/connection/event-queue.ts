@@ -1,5 +1,4 @@
-/** Events in the order they happened, and the callbacks by which streams report theirs. Nothing follows `closed`. */
-import type { Stream, StreamEvents } from '../stream/types.ts';
+/** Events in the order they happened. Nothing follows `closed`. */
 import type { ConnectionEvent } from './events.ts';
 
 export class EventQueue {
@@ -22,18 +21,4 @@ export class EventQueue {
     }
     return event;
   }
-
-  readonly streamEvents: Omit<StreamEvents, 'onTrackStreamDone'> = {
-    onOpened: (stream: Stream) => this.push({ type: 'stream', streamId: stream.id }),
-    onTrackStreamOpened: (stream: Stream) => this.push({ type: 'track-stream', streamId: stream.id }),
-    onReadable: (streamId) => this.push({ type: 'stream-readable', streamId }),
-    onWritable: (streamId) => this.push({ type: 'stream-writable', streamId }),
-    onReset: (streamId, errorCode) => this.push({ type: 'stream-reset', streamId, errorCode }),
-    onStopped: (streamId, errorCode) => this.push({ type: 'stream-stopped', streamId, errorCode }),
-    onFinished: (streamId) => this.push({ type: 'stream-finished', streamId }),
-    onEnded: (streamId) => this.push({ type: 'stream-ended', streamId }),
-    onCanOpen: (kind) => this.push({ type: 'stream-can-open', kind }),
-    // Whoever called polls for transmission anyway.
-    onWantsToSend: () => {},
-  };
 }

@@ -46,6 +46,8 @@ const ECHO_BYTES_MAX = 4800;
 /** What the peer repeats sooner than this after our last word may have crossed it. */
 const CROSSED_US: Micros = 20 * MILLISECOND;
 const NO_TOKEN: Uint8Array = new Uint8Array(0);
+/** Shared by all connections of the process, as in receive.ts: read, handed out and done with. Callers half-way are many. */
+const ack: AckFrame = new AckFrame();
 
 /** What an Initial packet did to the connection. */
 export const InitialResult = { OK: 0, AUTHENTICATION: -1, DUPLICATE: -2 } as const;
@@ -62,7 +64,6 @@ export class HandshakePhase {
   #remoteParameterBytes: Uint8Array | undefined;
   readonly #reader: Reader = new Reader();
   readonly #writer: Writer = new Writer();
-  readonly #ack: AckFrame = new AckFrame();
   readonly #crypto: CryptoFrame = new CryptoFrame();
   #handshake: Handshake | undefined;
   /** From a Retry packet; the client's Initial packets carry it, and both ends' keys are bound to it. */
@@ -287,8 +288,8 @@ export class HandshakePhase {
       case FrameType.PING:
         return 0;
       case FrameType.ACK: {
-        const error = this.#ack.parse(reader);
-        return error !== 0 ? error : this.recovery.onAckReceived(this.#ack, now);
+        const error = ack.parse(reader);
+        return error !== 0 ? error : this.recovery.onAckReceived(ack, now);
       }
       case FrameType.CRYPTO: {
         const error = this.#crypto.parse(reader);

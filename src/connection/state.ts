@@ -7,7 +7,7 @@ import type { OneRttKeys } from '../crypto/key-phase.ts';
 import { BlockDecoder } from '../fec/decoder.ts';
 import { BlockEncoder } from '../fec/encoder.ts';
 import { ConnectionIds } from '../path/connection-ids.ts';
-import { NO_KEEPER, type PathEvents, PathSet } from '../path/path-set.ts';
+import { NO_KEEPER, PathSet } from '../path/path-set.ts';
 import { Silence } from '../path/silence.ts';
 import type { RateController } from '../rate/controller.ts';
 import { DatagramSizeProber } from '../recovery/datagram-size.ts';
@@ -17,8 +17,7 @@ import { ReceivedPackets } from '../recovery/received-packets.ts';
 import { RttEstimator } from '../recovery/rtt.ts';
 import { StreamSet } from '../stream/set.ts';
 import { TrackSet } from '../track/set.ts';
-import type { TrackSetEvents } from '../track/set-options.ts';
-import { TOKEN_KINDS, TokenKind, type TokenOwner } from '../wire/frame-source.ts';
+import { type Sender, TOKEN_KINDS, TokenKind, type TokenOwner } from '../wire/frame-source.ts';
 import { DATAGRAM_BYTES_MIN } from '../wire/header.ts';
 import type { Parameters } from '../wire/parameters.ts';
 import { CloseState } from './closing.ts';
@@ -30,6 +29,7 @@ import { HandshakePhase } from './handshake-phase.ts';
 import type { ConnectionOptions } from './options.ts';
 import { PathView } from './path-view.ts';
 import { Redundancy } from './redundancy.ts';
+import { PathReports, StreamReports, TrackReports } from './reports.ts';
 import { Scheduler } from './scheduler.ts';
 import { noTraffic, type TransportCounters } from './stats.ts';
 import { TimerTable } from './timers.ts';
@@ -81,6 +81,7 @@ export class ConnectionState {
     this.controller = options.controller(options.path);
     this.pacer = new Pacer(this.controller.pacingRateBps, DATAGRAM_BYTES_MIN);
     const { activate } = this.scheduler;
+    const deactivate = (sender: Sender): void => this.scheduler.remove(sender);
     const owners: TokenOwner[] = new Array<TokenOwner>(TOKEN_KINDS).fill(NOBODY);
     const redundancy = new Redundancy(this.controller, this.rtt);
     this.redundancy = redundancy;
@@ -96,7 +97,7 @@ export class ConnectionState {
     this.paths = new PathSet({
       isServer: options.isServer,
       keeper: options.paths ?? NO_KEEPER,
-      events: pathEvents(this),
+      events: new PathReports(this),
       random: options.random,
       ids: this.ids,
       path: options.path,
@@ -112,20 +113,20 @@ export class ConnectionState {
       isServer: options.isServer,
       limits: options.parameters,
       activate,
-      deactivate: (sender) => this.scheduler.remove(sender),
-      events: { ...this.events.streamEvents, onTrackStreamDone: (id) => this.tracks.onStreamDone(id) },
+      deactivate,
+      events: new StreamReports(this),
       rtt: this.rtt,
     });
     this.tracks = new TrackSet({
       isServer: options.isServer,
       activate,
-      deactivate: (sender) => this.scheduler.remove(sender),
+      deactivate,
       path: this.path,
       streams: this.streams,
       makeRepairMaker: () => new BlockEncoder(options.codec()),
       policy: redundancy,
       makeDecoder: () => new BlockDecoder(options.codec()),
-      events: trackEvents(this),
+      events: new TrackReports(this),
       latencyWishUs: () => (this.remoteParameters?.latencyMs ?? 0) * 1000,
       deliveryWish: options.deliveryWish,
     });
@@ -141,45 +142,6 @@ export class ConnectionState {
     owners[TokenKind.COUNTERS] = this.exchange;
     this.handshake = new HandshakePhase(options, this.rtt);
   }
-}
-
-/** Track events become connection events; the end of a media frame makes feedback due. */
-function trackEvents(state: ConnectionState): TrackSetEvents {
-  const { events } = state;
-  return {
-    onAnnounced: (trackId, announcement) => events.push({ type: 'track', trackId, announcement }),
-    onReadable: (trackId) => events.push({ type: 'track-readable', trackId }),
-    onEnded: (trackId) => events.push({ type: 'track-ended', trackId }),
-    onSettled: (trackId, frameId, outcome) =>
-      events.push({ type: 'frame-settled', trackId, frameId, outcome }),
-    onSenderEnded: (trackId) => events.push({ type: 'track-settled', trackId }),
-    onStopped: (trackId, errorCode) => events.push({ type: 'track-stopped', trackId, errorCode }),
-    onKeyFrameRequested: (trackId) => events.push({ type: 'key-frame-request', trackId }),
-    onFrameEnd: () => {
-      state.hasFrameEnded = true;
-    },
-    onWantsToSend: () => {},
-  };
-}
-
-/** What a move to another path does to the parts that measure one. */
-function pathEvents(state: ConnectionState): PathEvents {
-  return {
-    onMoved: (now) => {
-      state.recovery.abandonInFlight(now);
-      state.prober.onPortChange(now);
-      // The peer follows the newest packet that is more than a probe.
-      if (!state.options.isServer) state.control.sendPing();
-      state.events.push({ type: 'path-changed' });
-    },
-    onNewRoute: (roundTripUs, now) => {
-      state.controller.onPathChange(now);
-      state.rtt.reset();
-      if (!Number.isNaN(roundTripUs)) state.rtt.onSample(roundTripUs, 0);
-      state.prober.onPathChange(now);
-    },
-    onWanted: () => state.events.push({ type: 'path-wanted' }),
-  };
 }
 
 const NOBODY: TokenOwner = { onAcked() {}, onLost() {} };

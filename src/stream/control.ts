@@ -11,7 +11,7 @@ import { FrameType } from '../wire/frame-types.ts';
 import type { StreamCounts } from './counts.ts';
 import type { ReceiveWindow, SendCredit } from './flow.ts';
 import type { StreamEntry, StreamTable } from './table.ts';
-import type { RttView } from './types.ts';
+import type { RttView, StreamEvents } from './types.ts';
 
 /** Frames due for one stream. */
 export const StreamDue = { RESET: 1, STOP: 2, CREDIT: 4, BLOCKED: 8 } as const;
@@ -38,7 +38,7 @@ export interface ControlContext {
   readonly credit: SendCredit;
   readonly window: ReceiveWindow;
   readonly rtt: RttView;
-  onWantsToSend(): void;
+  readonly events: Pick<StreamEvents, 'onWantsToSend'>;
 }
 
 export class StreamControl {
@@ -69,7 +69,7 @@ export class StreamControl {
     if (this.#isClosed) return;
     const wasDue = this.isDue;
     this.#due |= bit;
-    if (!wasDue) this.#context.onWantsToSend();
+    if (!wasDue) this.#context.events.onWantsToSend();
   }
 
   /** A bit of {@link StreamDue}. */
@@ -80,7 +80,7 @@ export class StreamControl {
     const wasDue = this.isDue;
     entry.isQueued = true;
     this.#queue.push(entry);
-    if (!wasDue) this.#context.onWantsToSend();
+    if (!wasDue) this.#context.events.onWantsToSend();
   }
 
   /** Unsent bytes wait for the stream's credit: tell the peer once per limit. */

@@ -60,7 +60,7 @@ export class StreamSet implements FrameSource {
       credit: this.#credit,
       window: this.#window,
       rtt,
-      onWantsToSend: () => events.onWantsToSend(),
+      events,
     });
     this.#host = new StreamHost(
       options,

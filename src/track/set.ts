@@ -20,13 +20,14 @@ import {
 } from './announcement.ts';
 import { ControlQueue } from './control-queue.ts';
 import { DeadlineHeap } from './deadline-heap.ts';
-import { TrackReceiver } from './receive.ts';
+import { type ReceiverEvents, TrackReceiver } from './receive.ts';
 import { TrackSender } from './send.ts';
+import type { SenderEvents } from './send-options.ts';
 import { FrameLayout } from './sent-frame.ts';
 import type { LiveTrackOptions, ReliableTrackOptions, TrackSetOptions } from './set-options.ts';
 import { LocalTrack, RemoteTrack } from './track-control.ts';
-import { TrackTable } from './track-table.ts';
-import type { Announcement, Outcome, ReceiveStatistics, RepairMaker, SendStatistics } from './types.ts';
+import { SentSymbols, TrackTable } from './track-table.ts';
+import type { Announcement, ReceiveStatistics, RepairMaker, SendStatistics } from './types.ts';
 
 /** Owner of `TRACK_CONTROL` tokens; {@link TrackSet.dataOwner} owns `TRACK` tokens. */
 export class TrackSet implements FrameSource {
@@ -38,16 +39,15 @@ export class TrackSet implements FrameSource {
   readonly #layout: FrameLayout = new FrameLayout();
   readonly #queue: ControlQueue = new ControlQueue();
   #repairMaker: RepairMaker | undefined;
+  #senderEvents: SenderEvents | undefined;
+  #receiverEvents: ReceiverEvents | undefined;
   #peerTracksMax = 0;
   #now: Micros = 0;
 
   constructor(options: TrackSetOptions) {
     this.#options = options;
     this.#table = new TrackTable(options.isServer);
-    this.dataOwner = {
-      onAcked: (id, b, c, now) => this.#table.local(id)?.sender?.onAcked(b, c, now),
-      onLost: (id, b, c, now) => this.#table.local(id)?.sender?.onLost(b, c, now),
-    };
+    this.dataOwner = new SentSymbols(this.#table);
   }
 
   /** What the peer accepts; its wish for latency is read when a track is opened. */
@@ -73,6 +73,7 @@ export class TrackSet implements FrameSource {
     const bytes = encodeAnnouncement(announcement);
     if (!this.canOpen) return undefined;
     this.#repairMaker ??= this.#options.makeRepairMaker();
+    this.#senderEvents ??= this.#makeSenderEvents();
     const sender = new TrackSender({
       ...options,
       id: this.#table.nextLocalId(),
@@ -86,7 +87,7 @@ export class TrackSet implements FrameSource {
       events: this.#senderEvents,
       layout: this.#layout,
     });
-    this.#addLocal(new LocalTrack(sender.id, bytes, sender));
+    this.#queueControl(this.#table.addLocal(new LocalTrack(sender.id, bytes, sender)));
     return sender;
   }
 
@@ -99,13 +100,8 @@ export class TrackSet implements FrameSource {
     const bytes = encodeAnnouncement(announceReliable(options));
     if (!this.canOpen) return undefined;
     const id = this.#table.nextLocalId();
-    this.#addLocal(new LocalTrack(id, bytes, options.streamId));
+    this.#queueControl(this.#table.addLocal(new LocalTrack(id, bytes, options.streamId)));
     return id;
-  }
-
-  #addLocal(track: LocalTrack): void {
-    this.#table.addLocal(track);
-    this.#queueControl(track);
   }
 
   /** The application sends no more on a live track of ours. A reliable one ends with its stream. */
@@ -126,7 +122,7 @@ export class TrackSet implements FrameSource {
   onStreamDone(streamId: number): void {
     const track = this.#table.carriedBy(streamId);
     if (track instanceof RemoteTrack) this.#table.closeRemote(track);
-    else if (track !== undefined) this.#onLocalEnded(track);
+    else this.#onLocalEnded(track);
   }
 
   /** The connection is closing: media frames that have not settled are dropped, those that have arrived can be read. */
@@ -316,6 +312,7 @@ export class TrackSet implements FrameSource {
     const reason = this.#table.admission(id);
     if (reason !== undefined) return reason;
     this.#now = now;
+    this.#receiverEvents ??= this.#makeReceiverEvents();
     const receiver = new TrackReceiver({
       id,
       decoder: this.#options.makeDecoder(),
@@ -329,7 +326,8 @@ export class TrackSet implements FrameSource {
     if (this.#queue.push(track)) this.#options.events.onWantsToSend();
   }
 
-  #onLocalEnded(track: LocalTrack): void {
+  #onLocalEnded(track: LocalTrack | undefined): void {
+    if (track === undefined) return;
     track.hasEnded = true;
     this.#collectLocal(track);
   }
@@ -341,11 +339,10 @@ export class TrackSet implements FrameSource {
   }
 
   #forgetLocal(track: LocalTrack): void {
-    const { sender } = track;
     this.#table.closeLocal(track);
-    if (sender === undefined) return;
-    this.#deadlines.remove(sender);
-    this.#options.deactivate(sender);
+    if (track.sender === undefined) return;
+    this.#deadlines.remove(track.sender);
+    this.#options.deactivate(track.sender);
   }
 
   #collectRemote(track: RemoteTrack): void {
@@ -357,44 +354,47 @@ export class TrackSet implements FrameSource {
     if (receiver?.isFinished === false) this.#options.events.onEnded(track.id);
   }
 
-  readonly #senderEvents = {
-    onSettled: (sender: TrackSender, frameId: number, outcome: Outcome, now: Micros): void =>
-      this.#options.events.onSettled(sender.id, frameId, outcome, now),
-    onSkip: (sender: TrackSender, first: number, count: number, deadlineUs: Micros): void => {
-      const track = this.#table.local(sender.id);
-      track?.skip(first, count, deadlineUs);
-      if (track !== undefined) this.#queueControl(track);
-    },
-    onDrained: (sender: TrackSender): void => {
-      const track = this.#table.local(sender.id);
-      track?.end();
-      if (track !== undefined) this.#queueControl(track);
-    },
-    onEnded: (sender: TrackSender): void => {
-      const track = this.#table.local(sender.id);
-      if (track !== undefined) this.#onLocalEnded(track);
-    },
-    onTouched: (sender: TrackSender): void => this.#deadlines.touch(sender),
-  };
+  /** What live tracks of ours tell. Made with the first one: most connections at rest have none. */
+  #makeSenderEvents(): SenderEvents {
+    return {
+      onSettled: (sender, frameId, outcome, now) =>
+        this.#options.events.onSettled(sender.id, frameId, outcome, now),
+      onSkip: (sender, first, count, deadlineUs) => {
+        const track = this.#table.local(sender.id);
+        track?.skip(first, count, deadlineUs);
+        if (track !== undefined) this.#queueControl(track);
+      },
+      onDrained: (sender) => {
+        const track = this.#table.local(sender.id);
+        track?.end();
+        if (track !== undefined) this.#queueControl(track);
+      },
+      onEnded: (sender) => this.#onLocalEnded(this.#table.local(sender.id)),
+      onTouched: (sender) => this.#deadlines.touch(sender),
+    };
+  }
 
-  readonly #receiverEvents = {
-    onReadable: (receiver: TrackReceiver): void => this.#options.events.onReadable(receiver.id),
-    onFinished: (receiver: TrackReceiver): void => {
-      this.#options.events.onEnded(receiver.id);
-      const track = this.#table.remote(receiver.id);
-      // Whoever looks it up to read what has just become readable must still find it.
-      if (track !== undefined && receiver.readableFrames === 0) this.#collectRemote(track);
-    },
-    onAckWanted: (receiver: TrackReceiver): void => {
-      const track = this.#table.remote(receiver.id);
-      if (track !== undefined) this.#queue.pushFeedback(track);
-    },
-    onFrameEnd: (): void => this.#options.events.onFrameEnd(),
-    onKeyFrameWanted: (receiver: TrackReceiver): void => {
-      const track = this.#table.remote(receiver.id);
-      if (track?.requestKeyFrame(this.#options.path.smoothedRttUs, this.#now) === true)
-        this.#queueControl(track);
-    },
-    onTouched: (receiver: TrackReceiver): void => this.#deadlines.touch(receiver),
-  };
+  /** What live tracks of the peer's tell, likewise. */
+  #makeReceiverEvents(): ReceiverEvents {
+    return {
+      onReadable: (receiver) => this.#options.events.onReadable(receiver.id),
+      onFinished: (receiver) => {
+        this.#options.events.onEnded(receiver.id);
+        const track = this.#table.remote(receiver.id);
+        // Whoever looks it up to read what has just become readable must still find it.
+        if (track !== undefined && receiver.readableFrames === 0) this.#collectRemote(track);
+      },
+      onAckWanted: (receiver) => {
+        const track = this.#table.remote(receiver.id);
+        if (track !== undefined) this.#queue.pushFeedback(track);
+      },
+      onFrameEnd: () => this.#options.events.onFrameEnd(),
+      onKeyFrameWanted: (receiver) => {
+        const track = this.#table.remote(receiver.id);
+        if (track?.requestKeyFrame(this.#options.path.smoothedRttUs, this.#now) === true)
+          this.#queueControl(track);
+      },
+      onTouched: (receiver) => this.#deadlines.touch(receiver),
+    };
+  }
 }

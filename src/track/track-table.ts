@@ -3,7 +3,9 @@
  * The last track looked up is remembered, for packets of one track come in runs.
  */
 import { WireError } from '../base/errors.ts';
+import type { Micros } from '../base/protocol.ts';
 import { Ranges } from '../base/ranges.ts';
+import type { TokenOwner } from '../wire/frame-source.ts';
 import { HeldBudget } from './held.ts';
 import { TRACKS_MAX } from './limits.ts';
 import type { TrackSender } from './send.ts';
@@ -50,10 +52,11 @@ export class TrackTable {
     return this.#opened * 2 + this.#parity;
   }
 
-  addLocal(track: LocalTrack): void {
+  addLocal(track: LocalTrack): LocalTrack {
     this.#opened++;
     this.#locals.set(track.id, track);
     if (track.streamId !== undefined) this.#carried.set(track.streamId, track);
+    return track;
   }
 
   local(id: number): LocalTrack | undefined {
@@ -144,5 +147,22 @@ export class TrackTable {
     closed.add(number, number + 1);
     // Numbers left out for so long are never used.
     if (closed.count > TRACKS_MAX) closed.add(closed.end(0), closed.start(1));
+  }
+}
+
+/** Owner of the tokens of SYMBOL and REPAIR frames: hands their fate to the live track that sent them. */
+export class SentSymbols implements TokenOwner {
+  readonly #table: TrackTable;
+
+  constructor(table: TrackTable) {
+    this.#table = table;
+  }
+
+  onAcked(id: number, b: number, c: number, now: Micros): void {
+    this.#table.local(id)?.sender?.onAcked(b, c, now);
+  }
+
+  onLost(id: number, b: number, c: number, now: Micros): void {
+    this.#table.local(id)?.sender?.onLost(b, c, now);
   }
 }

@@ -54,6 +54,19 @@ describe('a handshake on a bad path', () => {
     expect(failed).toEqual([]);
   });
 
+  test.each([1, 2, 3])('three seconds of round trip outlast an idle timeout of one (seed %i)', (seed) => {
+    const far: LinkOptions = { ...CLEAN, delayMs: 1500, loss: { kind: 'iid', ratio: 0.1 } };
+    const waits = { handshakeTimeoutUs: 60_000 * MILLISECOND, keepAliveUs: 500 * MILLISECOND };
+    const parameters = { maxIdleTimeoutMs: 1000 };
+    const pair = makePair({ seed, up: far, down: far, parameters, client: waits, server: waits });
+    pair.run(120_000);
+    expect(isConnected(pair)).toBe(true);
+    for (const { connection } of [pair.client, pair.server]) {
+      expect(connection.isOpen).toBe(true);
+      expect(connection.state.idleTimeoutUs).toBe(1000 * MILLISECOND);
+    }
+  });
+
   test.each([
     ['at once', 0, 242],
     ['after 30 ms', 30, 242],

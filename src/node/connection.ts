@@ -62,6 +62,7 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
   readonly #streams: Streams;
   readonly #observer: Observer;
   #isOver = false;
+  #icmpErrors = 0;
   /** @internal Server: asked when the caller's parameters are known. */
   onIncoming: ((resource: string, identity: string) => void) | undefined;
 
@@ -155,7 +156,8 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
 
   /** As `getStats`, at once. */
   stats(): ConnectionStats {
-    return collectStats(this.#core, this.#tracks, this.#parts.strayDatagrams?.() ?? 0);
+    const strays = this.#parts.strayDatagrams?.() ?? 0;
+    return collectStats(this.#core, this.#tracks, { strays, icmpErrors: this.#icmpErrors });
   }
 
   /**
@@ -172,7 +174,7 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
       this.#wake();
       await told.promise;
     }
-    const report = makeReport(this.#core);
+    const report = makeReport(this.#core, this.#icmpErrors);
     if (report === undefined)
       throw new TransportError('ERR_MILLRACE_CLOSED', 'the peer did not tell its counters');
     return report;
@@ -221,9 +223,10 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
     if (!this.#core.isOpen) throw new TransportError('ERR_MILLRACE_CLOSED', 'the connection is closed');
   }
 
-  /** @internal */
-  onRefused(): void {
-    if (!this.#core.isHandshaking) return;
+  /** @internal ICMP is not authentic: once the peer has proven itself it ends nothing, and is only counted. */
+  onIcmp(code: string): void {
+    this.#icmpErrors++;
+    if (code !== 'ECONNREFUSED' || !this.#core.isHandshaking) return;
     const { host, port } = this.remoteAddress;
     const text = `nothing listens at ${host} port ${port} (UDP), or a firewall rejects it`;
     this.fail(new TransportError('ERR_MILLRACE_REFUSED', text));

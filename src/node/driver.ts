@@ -36,8 +36,8 @@ export function nowUs(): Micros {
 /** What the application's side of a connection is told. */
 export interface ConnectionHandler {
   onEvent(event: ConnectionEvent, now: Micros): void;
-  /** Nothing listens at the peer's port. */
-  onRefused(): void;
+  /** ICMP says that datagrams to the peer did not arrive. @param code As a system call's, `ECONNREFUSED` for a closed port. */
+  onIcmp(code: string): void;
 }
 
 /** What makes a driver listen. */
@@ -93,8 +93,9 @@ export class Driver {
     const driver = new Driver(shared, accept);
     driver.#sockets = await Sockets.open(socket, {
       onDatagram: (datagram, path) => driver.#receive(datagram, path),
-      onRefused: () => {
-        for (const handler of driver.#handlers.values()) handler.onRefused();
+      onIcmp: ({ code = '' }) => {
+        debug(`ICMP error: ${code}`);
+        for (const handler of driver.#handlers.values()) handler.onIcmp(code);
       },
       onError: (error) => debug(`socket error: ${error.message}`),
     });

@@ -9,12 +9,14 @@ export interface ConnectionReport {
   readonly local: Readonly<EndCounters>;
   readonly peer: Readonly<EndCounters>;
   readonly diagnosis: Diagnosis;
+  /** This end's, as in `ConnectionStats`. */
+  readonly icmpErrors: number;
 }
 
 /** Undefined before the peer has told its counters. */
-export function makeReport(core: Core): ConnectionReport | undefined {
+export function makeReport(core: Core, icmpErrors: number): ConnectionReport | undefined {
   const { peer } = core.state.exchange;
   const diagnosis = core.diagnosis();
   if (peer === undefined || diagnosis === undefined) return undefined;
-  return { local: collectCounters(core.state), peer: { ...peer }, diagnosis };
+  return { local: collectCounters(core.state), peer: { ...peer }, diagnosis, icmpErrors };
 }

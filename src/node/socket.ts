@@ -39,8 +39,12 @@ export interface SocketOptions {
 /** What the owner of a socket hears. */
 export interface SocketEvents {
   onDatagram(datagram: Uint8Array, path: PathId): void;
-  /** ICMP said that nobody listens there (connected sockets only). */
-  onRefused(): void;
+  /**
+   * ICMP said that a datagram did not arrive: `ECONNREFUSED` that nobody listens there, others such as `EHOSTUNREACH` that a
+   * firewall or router turned it away. Connected sockets only: an unconnected one is not told which peer it is about, and
+   * Linux tells it nothing at all.
+   */
+  onIcmp(error: NodeJS.ErrnoException): void;
   onError(error: Error): void;
 }
 
@@ -101,7 +105,8 @@ export class UdpSocket {
     udp.address = { host, port };
     socket.on('message', (message, remote) => events.onDatagram(message, udp.#pathOf(remote)));
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ECONNREFUSED') events.onRefused();
+      // Reading fails of nothing else: the kernel keeps what ICMP said for whichever system call comes next.
+      if (udp.#isConnected && error.syscall === 'recvmsg') events.onIcmp(error);
       else events.onError(error);
     });
     udp.#askForBuffers();

@@ -52,6 +52,8 @@ export interface ConnectionStats {
   readonly framesReceived: Readonly<FrameCounts>;
   /** Packets and symbols that arrived and were not used, by reason. */
   readonly rejected: Readonly<Rejections>;
+  /** A caller's: ICMP errors that its sockets were told of. Nothing that is not authentic ends a connection that is open. */
+  readonly icmpErrors: number;
   /** `peer-application`: something waits for the peer to read. */
   readonly blockedBy: 'none' | 'peer-application';
   readonly state: string;
@@ -61,6 +63,13 @@ export interface ConnectionStats {
 export interface ReliableFrames {
   readonly reliableSent: Readonly<FrameCounts>;
   readonly reliableReceived: Readonly<FrameCounts>;
+}
+
+/** What a connection's own sockets saw. */
+export interface SocketCounts {
+  /** Datagrams that belong to no connection. */
+  readonly strays: number;
+  readonly icmpErrors: number;
 }
 
 function sumOf(live: Readonly<FrameCounts>, reliable: Readonly<FrameCounts>): FrameCounts {
@@ -75,12 +84,8 @@ function sumOf(live: Readonly<FrameCounts>, reliable: Readonly<FrameCounts>): Fr
   };
 }
 
-/**
- * Reads every counter. Cost: proportional to the number of tracks.
- *
- * @param strays Datagrams on this connection's own sockets that belong to no connection.
- */
-export function collectStats(core: Core, reliable: ReliableFrames, strays: number): ConnectionStats {
+/** Reads every counter. Cost: proportional to the number of tracks. */
+export function collectStats(core: Core, reliable: ReliableFrames, socket: SocketCounts): ConnectionStats {
   const { rtt, recovery, controller, counters, path, tracks, streams } = core.state;
   const sent = tracks.sendTotals();
   const received = tracks.receiveTotals();
@@ -125,9 +130,10 @@ export function collectStats(core: Core, reliable: ReliableFrames, strays: numbe
     framesReceived: sumOf(received.frames, reliable.reliableReceived),
     rejected: {
       ...counters.rejected,
-      unknownConnection: strays,
+      unknownConnection: socket.strays,
       late: received.lateSymbols + received.duplicateSymbols,
     },
+    icmpErrors: socket.icmpErrors,
     blockedBy: streams.isBlocked ? 'peer-application' : 'none',
     state: controller.state,
   };

@@ -1,6 +1,13 @@
 /** Paths on real sockets: a relay on loopback stands for the NAT. What happens when is measured in virtual time elsewhere. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { type Connection, connect, type Listener, type ListenOptions, listen } from '../../src/index.ts';
+import {
+  type Connection,
+  connect,
+  type IncomingTrack,
+  type Listener,
+  type ListenOptions,
+  listen,
+} from '../../src/index.ts';
 import { UdpRelay } from '../helpers/udp-relay.ts';
 
 const passphrase = 'correct horse battery';
@@ -93,6 +100,32 @@ describe('a call through a NAT', () => {
     await changed;
     await untilHeard(called, caller);
     expect(relay.callers.size).toBeGreaterThan(1);
+  });
+});
+
+describe('ICMP in the middle of a call', () => {
+  test('ends nothing: the caller counts it, and its media arrive once the port is open again', async () => {
+    const { relay, caller, called } = await makeCall();
+    const track = caller.createTrack();
+    let sent = 0;
+    const media = setInterval(() => track.send(Buffer.from(`${sent++}`)), 20);
+    open.push(() => clearInterval(media));
+    const { value: incoming } = await called.incomingTracks[Symbol.asyncIterator]().next();
+    const frames = (incoming as IncomingTrack)[Symbol.asyncIterator]();
+    await frames.next();
+    expect(caller.stats().icmpErrors).toBe(0);
+    await relay.refuse();
+    await expect.poll(() => caller.stats().icmpErrors, { timeout: 20_000 }).toBeGreaterThan(2);
+    const before = sent;
+    relay.admit();
+    for (let id = -1; id < before; ) {
+      const { done, value } = await frames.next();
+      if (done === true) throw new Error('the track has ended');
+      id = Number(Buffer.from(value.data).toString());
+    }
+    expect((await caller.report()).icmpErrors).toBe(caller.stats().icmpErrors);
+    // A listener's socket is told of no ICMP at all.
+    expect(called.stats().icmpErrors).toBe(0);
   });
 });
 

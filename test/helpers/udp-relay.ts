@@ -1,8 +1,10 @@
 /**
  * A NAT on loopback: what a caller sends to it reaches the listener from another port, and back. It can give the flow
- * another outer port, or forget a caller's port for good, as devices on real paths do; and lose, delay and copy datagrams.
+ * another outer port, or forget a caller's port for good, as devices on real paths do; lose, delay and copy datagrams; and be
+ * a closed port for a while, which the system answers with ICMP.
  */
 import { createSocket, type Socket } from 'node:dgram';
+import { freePort } from './free-port.ts';
 
 const HOST = '127.0.0.1';
 
@@ -14,6 +16,7 @@ export class UdpRelay {
   #target: number;
   readonly #carry: Carry;
   #isClosed = false;
+  #isRefusing = false;
   /** Outer socket by inner port. */
   readonly #outer: Map<number, Socket> = new Map();
   readonly #forgotten: Set<number> = new Set();
@@ -28,7 +31,13 @@ export class UdpRelay {
 
   static async open(target: number, carry: Carry = (forward) => forward()): Promise<UdpRelay> {
     const relay = new UdpRelay(target, carry);
-    await new Promise<void>((resolve) => relay.#inside.bind(0, HOST, resolve));
+    // A port that was asked for by its number survives `disconnect` (man 7 ip); the system chooses which.
+    const port = await freePort();
+    await new Promise<void>((resolve, reject) => {
+      relay.#inside.once('error', reject);
+      relay.#inside.bind(port, HOST, resolve);
+    });
+    relay.#inside.removeAllListeners('error');
     return relay;
   }
 
@@ -50,7 +59,8 @@ export class UdpRelay {
       socket.bind(0, HOST);
       socket.on('message', (answer) => {
         this.#carry(() => {
-          if (!this.#isClosed && this.#outer.get(port) === socket) this.#inside.send(answer, port, HOST);
+          const isGone = this.#isClosed || this.#isRefusing || this.#outer.get(port) !== socket;
+          if (!isGone) this.#inside.send(answer, port, HOST);
         });
       });
       this.#outer.set(port, socket);
@@ -59,6 +69,21 @@ export class UdpRelay {
     this.#carry(() => {
       if (this.#outer.get(port) === outer) outer.send(message, this.#target, HOST);
     });
+  }
+
+  /**
+   * The callers' port is closed to them, and nobody else can take it: a socket that is connected, here to itself, is not
+   * there for others.
+   */
+  async refuse(): Promise<void> {
+    this.#isRefusing = true;
+    await new Promise<void>((resolve) => this.#inside.connect(this.port, HOST, resolve));
+  }
+
+  /** The port is open again. */
+  admit(): void {
+    this.#inside.disconnect();
+    this.#isRefusing = false;
   }
 
   /** Every flow gets another outer port with its next datagram. */

@@ -52,7 +52,7 @@ describe('a batch that fails', () => {
     ['ENETUNREACH', true],
     ['EPERM', true],
   ])('with %s: batches go on: %s', async (code, goesOn) => {
-    const events = { onDatagram: () => {}, onRefused: () => {}, onError: () => {} };
+    const events = { onDatagram: () => {}, onIcmp: () => {}, onError: () => {} };
     const socket = await UdpSocket.open({ port: 0, family: 4, remote: { host, port: 9 } }, events);
     socket.canBatch = true;
     vi.spyOn(Socket.prototype, 'send').mockImplementation((...args: unknown[]) => {

@@ -34,7 +34,7 @@ export type ErrorCode =
   | 'ERR_MILLRACE_REFUSED'
   /** This machine has no way to the peer's address: no network, no route. */
   | 'ERR_MILLRACE_UNREACHABLE'
-  /** The host name does not resolve. */
+  /** The host name does not resolve, or the name service cannot be reached: the message says which. */
   | 'ERR_MILLRACE_UNKNOWN_HOST'
   /** A local address cannot be bound. */
   | 'ERR_MILLRACE_ADDRESS'

@@ -49,6 +49,7 @@ const SYSTEM: Record<string, string> = {
   EADDRINUSE: 'the address is in use',
   EADDRNOTAVAIL: 'this machine does not have that address',
   ENOTFOUND: 'the host name does not resolve',
+  EAI_AGAIN: 'the name service cannot be reached',
 };
 
 /** Wraps a failure of files, pipes or local sockets; `what` names the thing as the user wrote it. */

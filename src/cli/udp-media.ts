@@ -6,6 +6,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { isIPv6 } from 'node:net';
 import { TransportError } from '../base/errors.ts';
+import { whyUnresolved } from '../node/resolve.ts';
 import { ioError, UsageError } from './errors.ts';
 import type { FrameParser } from './framing.ts';
 import { looksLikeTs, TS_PACKET_BYTES } from './framing-ts.ts';
@@ -228,7 +229,7 @@ async function resolve(host: string, name: string): Promise<string> {
   try {
     return (await lookup(host)).address;
   } catch (cause) {
-    throw new TransportError('ERR_MILLRACE_UNKNOWN_HOST', `${name}: the host '${host}' does not resolve`, {
+    throw new TransportError('ERR_MILLRACE_UNKNOWN_HOST', `${name}: ${whyUnresolved(host, cause)}`, {
       cause,
     });
   }

@@ -1,5 +1,4 @@
 /** `connect`: from a URI to a connection that is ready. In: URI, options. Out: a connection, or one error with a code. */
-import { lookup } from 'node:dns/promises';
 import { TransportError } from '../base/errors.ts';
 import { IDENTITY_BYTES_MAX } from '../wire/parameters.ts';
 import { Connection, DEFAULT_LATENCY_MS } from './connection.ts';
@@ -8,6 +7,7 @@ import { deferred } from './deferred.ts';
 import { Driver, nowUs } from './driver.ts';
 import { inRange } from './in-range.ts';
 import { routeOfCaller } from './known-rates.ts';
+import { type ResolvedHost, resolveHost } from './resolve.ts';
 import { sharedOptions, type TransportOptions } from './shared-options.ts';
 import { parseTarget, type Target } from './target.ts';
 import { createClientHandshake } from './tls.ts';
@@ -39,15 +39,20 @@ export async function connect(target: string | Target, options: ConnectOptions =
   if (Buffer.byteLength(identity) > IDENTITY_BYTES_MAX) {
     throw new RangeError(`identity has more than ${IDENTITY_BYTES_MAX} bytes`);
   }
-  let address!: { address: string; family: 4 | 6 };
+  let address!: ResolvedHost;
   let driver!: Driver;
   const routeNow = (): string => routeOfCaller(driver.socket.address.host, { host: address.address, port });
   const shared = sharedOptions(merged, timeoutMs, { resource, identity }, routeNow);
   throwIfAborted(signal);
   const startedUs = nowUs();
-  const prepared = Promise.all([callerCredentials(merged, host), resolve(host)]);
-  const [credentials, resolved] = await within(prepared, timeoutMs, signal);
-  address = resolved;
+  let isLookedUp = false;
+  const looking = resolveHost(host).then((resolved) => {
+    address = resolved;
+    isLookedUp = true;
+  });
+  const lateText = (): string => tooLate(isLookedUp, timeoutMs);
+  const prepared = Promise.all([callerCredentials(merged, host), looking]);
+  const [credentials] = await within(prepared, timeoutMs, signal, lateText);
   driver = await Driver.open(
     { port: 0, family: address.family, remote: { host: address.address, port }, faults: merged.faults },
     shared,
@@ -85,12 +90,25 @@ export async function connect(target: string | Target, options: ConnectOptions =
   return connection;
 }
 
+/** What the attempt waited for before its first datagram. An address is looked up at once; a key takes its time. */
+function tooLate(isLookedUp: boolean, timeoutMs: number): string {
+  const seconds = timeoutMs / 1000;
+  return isLookedUp
+    ? `the key of the passphrase was not ready within ${seconds} s; this machine is busy, or the timeout is short`
+    : `no answer from the name service within ${seconds} s; check the network`;
+}
+
 /** What comes before the first datagram must not outlast the attempt either: a name server may be silent. */
-async function within<T>(work: Promise<T>, timeoutMs: number, signal: AbortSignal | undefined): Promise<T> {
+async function within<T>(
+  work: Promise<T>,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+  lateText: () => string,
+): Promise<T> {
   const { promise, reject } = deferred<never>();
   const onAbort = (): void => reject(abortError(signal));
-  const text = `no answer from the name service within ${timeoutMs / 1000} s; check the network`;
-  const timer = setTimeout(() => reject(new TransportError('ERR_MILLRACE_TIMEOUT', text)), timeoutMs);
+  const onLate = (): void => reject(new TransportError('ERR_MILLRACE_TIMEOUT', lateText()));
+  const timer = setTimeout(onLate, timeoutMs);
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
     return await Promise.race([work, promise]);
@@ -110,17 +128,6 @@ async function untilReady(connection: Connection, signal: AbortSignal | undefine
     await Promise.race([connection.ready, aborted.promise]);
   } finally {
     signal?.removeEventListener('abort', onAbort);
-  }
-}
-
-async function resolve(host: string): Promise<{ address: string; family: 4 | 6 }> {
-  try {
-    const { address, family } = await lookup(host, { verbatim: true });
-    return { address, family: family === 6 ? 6 : 4 };
-  } catch (cause) {
-    throw new TransportError('ERR_MILLRACE_UNKNOWN_HOST', `the host name ${host} does not resolve`, {
-      cause,
-    });
   }
 }
 

@@ -15,6 +15,7 @@ import { inRange } from './in-range.ts';
 import { routeOfListener } from './known-rates.ts';
 import { logOnce } from './log.ts';
 import type { Address } from './paths.ts';
+import { resolveHost } from './resolve.ts';
 import { sharedOptions, type TransportOptions } from './shared-options.ts';
 
 /** What a listener is made with. Milliseconds. */
@@ -214,13 +215,8 @@ async function open(
 ): Promise<Driver> {
   const { faults } = options;
   if (host !== undefined && host !== '') {
-    const { lookup } = await import('node:dns/promises');
-    const { address, family } = await lookup(host).catch((cause) => {
-      throw new TransportError('ERR_MILLRACE_UNKNOWN_HOST', `the host name ${host} does not resolve`, {
-        cause,
-      });
-    });
-    return Driver.open({ host: address, port, family: family === 6 ? 6 : 4, faults }, shared, accept);
+    const { address, family } = await resolveHost(host);
+    return Driver.open({ host: address, port, family, faults }, shared, accept);
   }
   try {
     return await Driver.open({ host: '::', port, family: 6, faults }, shared, accept);

@@ -1,7 +1,23 @@
-/** What `connect` and `listen` do before the first datagram: name services that say nothing, signals that came before. */
+/** What `connect` and `listen` do before the first datagram: name services that say nothing or fail, slow keys, early signals. */
 import { describe, expect, test, vi } from 'vitest';
 
-vi.mock('node:dns/promises', () => ({ lookup: () => new Promise(() => {}) }));
+const UNREADY = 'a key that is never ready';
+
+vi.mock('node:dns/promises', () => ({
+  lookup: async (host: string) => {
+    if (host === '127.0.0.1') return { address: host, family: 4 };
+    const code = { 'offline.example': 'EAI_AGAIN', 'wrong.example': 'ENOTFOUND' }[host];
+    if (code !== undefined) throw Object.assign(new Error(`getaddrinfo ${code} ${host}`), { code });
+    return new Promise(() => {});
+  },
+}));
+vi.mock('node:crypto', async (original) => {
+  const crypto = await original<typeof import('node:crypto')>();
+  const scrypt = (...args: Parameters<typeof crypto.scrypt>): void => {
+    if (args[0] !== UNREADY) crypto.scrypt(...args);
+  };
+  return { ...crypto, scrypt };
+});
 
 const { connect, listen } = await import('../../src/index.ts');
 
@@ -11,7 +27,8 @@ const url = 'millrace://silent.example:9000/';
 describe('a name service that says nothing', () => {
   test('is waited for as long as the attempt may take', async () => {
     const attempt = connect(url, { passphrase, timeout: 30 });
-    await expect(attempt).rejects.toMatchObject({ code: 'ERR_MILLRACE_TIMEOUT' });
+    const message = expect.stringMatching(/^no answer from the name service within 0.03 s;/);
+    await expect(attempt).rejects.toMatchObject({ code: 'ERR_MILLRACE_TIMEOUT', message });
   });
 
   test('is not waited for once the attempt is aborted', async () => {
@@ -19,6 +36,31 @@ describe('a name service that says nothing', () => {
     const attempt = connect(url, { passphrase, timeout: 600_000, signal: control.signal });
     setImmediate(() => control.abort());
     await expect(attempt).rejects.toMatchObject({ code: 'ERR_MILLRACE_ABORTED' });
+  });
+});
+
+test('a key that is not ready in time is not blamed on the name service', async () => {
+  const attempt = connect('millrace://127.0.0.1:9000/', { passphrase: UNREADY, timeout: 30 });
+  const message = expect.stringMatching(/^the key of the passphrase was not ready within 0.03 s;/);
+  await expect(attempt).rejects.toMatchObject({ code: 'ERR_MILLRACE_TIMEOUT', message });
+});
+
+describe('a name without an address is', () => {
+  test.each([
+    [
+      'unknown, where the name service says so',
+      'wrong.example',
+      /^the host name wrong.example does not resolve$/,
+    ],
+    [
+      'not called wrong, where it cannot be reached',
+      'offline.example',
+      /^the name service cannot be reached/,
+    ],
+  ])('%s', async (_, host, text) => {
+    const failure = { code: 'ERR_MILLRACE_UNKNOWN_HOST', message: expect.stringMatching(text) };
+    await expect(connect({ host, port: 9000 }, { passphrase })).rejects.toMatchObject(failure);
+    await expect(listen({ host, passphrase })).rejects.toMatchObject(failure);
   });
 });
 

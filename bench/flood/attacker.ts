@@ -46,8 +46,7 @@ function addressOf(i: number): string {
   return `127.${1 + (i >>> 16)}.${(i >>> 8) & 255}.${i & 255}`;
 }
 
-/** Sends `count` first packets at an even pace, then stays until the process is ended. */
-export async function attack(port: number, count: number, perSecond: number): Promise<void> {
+async function makePackets(count: number): Promise<Uint8Array[]> {
   const hello = await clientHello();
   const endpoint = new Endpoint({
     parameters: localParameters({ resource: 'live' }),
@@ -66,13 +65,40 @@ export async function attack(port: number, count: number, perSecond: number): Pr
     packets.push(out.slice(0, connection.pollTransmit(out, i)));
     endpoint.remove(connection);
   }
-  process.send?.('ready');
-  const startedMs = performance.now();
-  for (const [i, packet] of packets.entries()) {
+  return packets;
+}
+
+/** From a port of its own. True if the system took it. */
+function sendFrom(address: string, packet: Uint8Array, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const socket = createSocket('udp4');
-    socket.on('error', () => {});
-    socket.bind(0, addressOf(i), () => socket.send(packet, port, HOST, () => socket.close()));
-    const dueMs = startedMs + (1000 * (i + 1)) / perSecond;
-    await new Promise((resolve) => setTimeout(resolve, Math.max(0, dueMs - performance.now())));
-  }
+    const end = (isSent: boolean): void => {
+      socket.close();
+      resolve(isSent);
+    };
+    socket.on('error', () => end(false));
+    socket.bind(0, address, () => socket.send(packet, port, HOST, (error) => end(error === null)));
+  });
+}
+
+/**
+ * Makes `count` first packets, then sends so many of them at an even pace whenever it is told a number, and says how many
+ * were sent. Stays until the process is ended.
+ */
+export async function attack(port: number, count: number, perSecond: number): Promise<void> {
+  const packets = await makePackets(count);
+  let next = 0;
+  const sendSome = async (some: number): Promise<void> => {
+    const startedMs = performance.now();
+    const sending: Promise<boolean>[] = [];
+    for (let i = 0; i < some; i++, next++) {
+      sending.push(sendFrom(addressOf(next), packets[next] as Uint8Array, port));
+      const dueMs = startedMs + (1000 * (i + 1)) / perSecond;
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, dueMs - performance.now())));
+    }
+    const sent = await Promise.all(sending);
+    process.send?.(sent.filter(Boolean).length);
+  };
+  process.on('message', (some) => void sendSome(some as number));
+  process.send?.('ready');
 }

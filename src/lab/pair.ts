@@ -52,6 +52,8 @@ export interface End {
   onEvent: (event: ConnectionEvent, now: Micros) => void;
   /** Paths given back; at a client: sockets closed. */
   readonly released: PathId[];
+  /** Paths that the connection has taken and not given back. */
+  readonly claimed: Set<PathId>;
 }
 
 const CLIENT_ID = Uint8Array.of(0, 0, 0, 0, 1, 2, 3, 4);
@@ -111,7 +113,10 @@ export function joinPair(client: End, server: End, network: Network): void {
   const open = connectHosts(client.host, server.host, network);
   let port = CLIENT_ADDRESS;
   listenTo(client, (event, now) => {
-    if (event.type === 'path-wanted') client.connection.openedPath(open(++port), now);
+    if (event.type !== 'path-wanted') return;
+    const path = open(++port);
+    client.claimed.add(path);
+    client.connection.openedPath(path, now);
   });
 }
 
@@ -131,10 +136,15 @@ function makeEnd(
   options: ConnectionOptions,
 ): End {
   const released: PathId[] = [];
+  const claimed: Set<PathId> = new Set();
   const paths: PathKeeper = {
-    claim: (path) => path,
+    claim: (path) => {
+      claimed.add(path);
+      return path;
+    },
     release: (path) => {
       released.push(path);
+      claimed.delete(path);
       end.host.closePath(path);
     },
     addressOf: () => new Uint8Array(0),
@@ -146,6 +156,7 @@ function makeEnd(
     connection,
     events,
     released,
+    claimed,
     onEvent: () => {},
     host: undefined as unknown as ProtocolHost<ConnectionEvent>,
   };

@@ -68,6 +68,12 @@ export function rateAsked(key: number, inputs: StreamInputs, channel: Channel, b
   return known !== undefined && known.steps <= steps ? known.rate : blockRate(inputs, channel);
 }
 
+/** Gives back the memory of all searches and results. */
+export function forgetSearches(): void {
+  running.clear();
+  results.clear();
+}
+
 /** Where a search was dropped, or others are ahead, it comes out the same: the steps are counted from its start. */
 function advance(key: number, inputs: StreamInputs, channel: Channel, steps: number): Result | undefined {
   let search = running.get(key);

@@ -6,7 +6,7 @@
 import { Channel } from './channel.ts';
 import { FlightTable } from './flights.ts';
 import { keep } from './keep.ts';
-import { type Questions, rateAsked } from './rate-searches.ts';
+import { forgetSearches, type Questions, rateAsked } from './rate-searches.ts';
 import { ROUNDS_MAX, SPAN_MAX } from './rounds.ts';
 
 /** Channels whose decisions are kept for the process: tens of kilobytes each. A path that wavers visits some fifty. */
@@ -68,6 +68,13 @@ export class ChannelTables {
 const shared: Map<number, ChannelTables> = new Map();
 const grown: Map<number, Channel> = new Map();
 const clean = new ChannelTables(new Channel(0, 1), 0);
+
+/** Gives back the memory of all that is kept for the process: what is asked for again is computed again, and comes out the same. */
+export function forgetTables(): void {
+  for (const channel of grown.values()) channel.forget();
+  for (const map of [shared, grown]) map.clear();
+  forgetSearches();
+}
 
 /** False where runs are as long as chance makes them, as nearly as channels are told apart. */
 export function isBursty(burstMean: number): boolean {

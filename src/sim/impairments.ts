@@ -19,6 +19,11 @@ export function isBlackedOut(blackouts: readonly BlackoutSpec[], nowUs: Micros):
   return false;
 }
 
+/** True when the blackout will not come again. */
+export function isOver({ startMs, durationMs, everyMs }: BlackoutSpec, nowMs: number): boolean {
+  return everyMs === undefined && nowMs > startMs + durationMs;
+}
+
 /** The extra delay of one packet, microseconds; may be negative. */
 export function drawJitter(jitter: JitterSpec, random: Random): number {
   const spreadUs = jitter.ms * 1_000;

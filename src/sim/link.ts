@@ -14,7 +14,7 @@ import type { Micros } from '../base/protocol.ts';
 import type { SeededRandom } from '../base/random.ts';
 import { type Capacity, createCapacity } from './capacity.ts';
 import { DropTailQueue } from './drop-tail-queue.ts';
-import { drawJitter, flipBits, isBlackedOut, Policer } from './impairments.ts';
+import { drawJitter, flipBits, isBlackedOut, isOver, Policer } from './impairments.ts';
 import {
   type BlackoutSpec,
   createLinkStatistics,
@@ -132,7 +132,9 @@ export class Link implements Outlet<Uint8Array> {
 
   /** Loses everything that enters from now on for so long. */
   blackout(durationMs: number): void {
-    this.#blackouts.push({ startMs: this.#sim.now / 1_000, durationMs });
+    const nowMs = this.#sim.now / 1_000;
+    this.#blackouts = this.#blackouts.filter((blackout) => !isOver(blackout, nowMs));
+    this.#blackouts.push({ startMs: nowMs, durationMs });
   }
 
   /** Adds an observer or attacker on the path; they see packets in the order they were added. */

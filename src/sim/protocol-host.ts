@@ -90,7 +90,7 @@ export class ProtocolHost<Event> implements SimHost {
   readonly #timer: SimTimer;
   readonly #slab: Slab;
   readonly #pauses: HostPauses | undefined;
-  readonly #paths: HostPath[] = [];
+  readonly #paths: (HostPath | undefined)[] = [];
   readonly #pathOfAddress: Map<number, PathId> = new Map();
   #listening: Outlet<Uint8Array> | undefined;
   #lastPath: PathId = 0;
@@ -127,6 +127,15 @@ export class ProtocolHost<Event> implements SimHost {
     const address = this.#paths[path]?.address;
     if (address !== undefined && this.#pathOfAddress.get(address) === path)
       this.#pathOfAddress.delete(address);
+  }
+
+  /** Lets go of the paths that nobody uses: whoever writes from such an address again is new. */
+  forgetPaths(isUsed: (path: PathId) => boolean): void {
+    for (let path = 0; path < this.#paths.length; path++) {
+      if (path === this.#lastPath || isUsed(path)) continue;
+      this.closePath(path);
+      this.#paths[path] = undefined;
+    }
   }
 
   /** Answers whoever writes first through `outlet`: each new address becomes a new path. */

@@ -87,6 +87,10 @@ export class Spin {
     this.#forget();
     if (this.#live.length > 0) throw new Error(`${this.#live.length} tracks are not over`);
     this.#checkAccounts();
+    for (const { host, claimed, released } of [this.world.pair.client, this.world.pair.server]) {
+      host.forgetPaths((path) => claimed.has(path));
+      released.length = 0;
+    }
   }
 
   finish(): SpinReport {

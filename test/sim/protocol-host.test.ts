@@ -166,6 +166,18 @@ describe('the NAT', () => {
     expect(world.echoes.at(-1)).toMatchObject({ number: 99, path: 1 });
   });
 
+  it('leaves addresses behind that the server forgets; who comes from there again is new', () => {
+    const world = echoWorld(withNat({ rebindAtMs: [500] }));
+    world.sim.run(SECOND);
+    const old = world.server.addressOf(0) as number;
+    world.server.forgetPaths((path) => path === 1);
+    expect(world.server.addressOf(0)).toBeUndefined();
+    world.server.receive(new Uint8Array(500), 528, old);
+    expect([world.server.pathCount, world.server.addressOf(2)]).toEqual([3, old]);
+    world.sim.run(2 * SECOND);
+    expect(world.echoes).toHaveLength(98);
+  });
+
   it('lets an idle flow expire', () => {
     const world = echoWorld(withNat({ idleTimeoutMs: 60 }), { count: 5, intervalUs: 100_000 });
     world.sim.run(SECOND);

@@ -3,7 +3,7 @@ import { Channel } from '../../src/plan/channel.ts';
 import { Planner } from '../../src/plan/planner.ts';
 import { Questions } from '../../src/plan/rate-searches.ts';
 import { DebtModel, streamRate } from '../../src/plan/stream-rate.ts';
-import { tablesFor } from '../../src/plan/tables.ts';
+import { forgetTables, tablesFor } from '../../src/plan/tables.ts';
 
 describe('tables of the planner', () => {
   test('are shared by the paths of a process that are alike', () => {
@@ -32,7 +32,7 @@ describe('tables of the planner', () => {
     expect(planner.channel).not.toBe(channel);
   });
 
-  test('that many other channels have displaced are made again as they were', () => {
+  test('that many other channels have displaced, or that were given back, are made again as they were', () => {
     const ask = (): number[] => {
       const tables = tablesFor(0.03, 2);
       return [
@@ -48,6 +48,10 @@ describe('tables of the planner', () => {
     expect(ask()).toEqual(first);
     for (let i = 0; i < 200; i++) tablesFor(0.001 * 1.25 ** (i % 20), 1.5 ** (1 + Math.floor(i / 20)));
     expect(tablesFor(0.03, 2)).not.toBe(tables);
+    expect(ask()).toEqual(first);
+    const before = tablesFor(0.03, 2);
+    forgetTables();
+    expect(tablesFor(0.03, 2)).not.toBe(before);
     expect(ask()).toEqual(first);
   });
 

@@ -1,6 +1,6 @@
 /**
  * A stand-in for simulations: deterministic, fast, and no protection at all. Payloads stay readable; the "tag" is a
- * keyed checksum that notices damage and wrong keys. The public API cannot select it (DESIGN D2).
+ * keyed checksum of 64 bits that notices damage and wrong keys. The public API cannot select it (DESIGN D2).
  */
 import { concatBytes } from '../base/bytes.ts';
 import type { CryptoProvider, PacketProtection } from './protection.ts';
@@ -20,6 +20,9 @@ export const plainCrypto: CryptoProvider = {
 
 class PlainProtection implements PacketProtection {
   readonly #key: number;
+  /** The two checksums of the packet at hand, 32 bits each. */
+  #first = 0;
+  #second = 0;
 
   constructor(secret: Uint8Array) {
     this.#key = checksum(secret, 0, secret.length, 1);
@@ -33,8 +36,8 @@ class PlainProtection implements PacketProtection {
     packetNumber: number,
   ): void {
     if (payloadEnd + TAG_BYTES > packet.length) throw new RangeError('no room for the tag of a packet');
-    const sum = wordSum(packet, headerStart, payloadEnd, this.#key ^ fold(packetNumber));
-    for (let i = 0; i < TAG_BYTES; i++) packet[payloadEnd + i] = (sum >>> ((i & 3) * 8)) ^ i;
+    this.#sum(packet, headerStart, payloadEnd, packetNumber);
+    for (let i = 0; i < TAG_BYTES; i++) packet[payloadEnd + i] = this.#tagByte(i);
   }
 
   open(
@@ -46,12 +49,49 @@ class PlainProtection implements PacketProtection {
   ): boolean {
     const payloadEnd = end - TAG_BYTES;
     if (headerStart > payloadStart || payloadEnd < payloadStart || end > packet.length) return false;
-    const sum = wordSum(packet, headerStart, payloadEnd, this.#key ^ fold(packetNumber));
-    for (let i = 0; i < TAG_BYTES; i++) {
-      if (packet[payloadEnd + i] !== (((sum >>> ((i & 3) * 8)) ^ i) & 255)) return false;
-    }
+    this.#sum(packet, headerStart, payloadEnd, packetNumber);
+    for (let i = 0; i < TAG_BYTES; i++) if (packet[payloadEnd + i] !== this.#tagByte(i)) return false;
     return true;
   }
+
+  #tagByte(i: number): number {
+    return ((((i & 4) === 0 ? this.#first : this.#second) >>> ((i & 3) * 8)) & 255) ^ i;
+  }
+
+  /**
+   * Two checksums of [start, end) in words of 32 bits: for whole packets, four times as fast as bytes. In the first, FNV-1a
+   * with a rotation, every step is a bijection: damage within one word never goes unnoticed. Two bits in neighbouring words
+   * may, and did once in some ten thousand damaged packets: the second, the mixing of MurmurHash3, has another structure.
+   */
+  #sum(bytes: Uint8Array, start: number, end: number, packetNumber: number): void {
+    const seed = this.#key ^ fold(packetNumber);
+    let first = 0x811c9dc5 ^ seed;
+    let second = seed;
+    const whole = end - ((end - start) & 3);
+    // The last word has what is left, or nothing.
+    for (let at = start; at <= whole; at += 4) {
+      const word = at < whole ? wordAt(bytes, at) : lastWord(bytes, at, end);
+      first = Math.imul(first ^ word, 0x01000193);
+      first = (first << 13) | (first >>> 19);
+      const mixed = Math.imul(word, 0xcc9e2d51);
+      second ^= Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593);
+      second = (Math.imul((second << 13) | (second >>> 19), 5) + 0xe6546b64) | 0;
+    }
+    this.#first = first ^ (end - start);
+    this.#second = second ^ (end - start);
+  }
+}
+
+function wordAt(bytes: Uint8Array, at: number): number {
+  const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
+  return low | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24);
+}
+
+/** Up to three bytes. */
+function lastWord(bytes: Uint8Array, at: number, end: number): number {
+  let word = 0;
+  for (let i = 0; at + i < end; i++) word |= (bytes[at + i] as number) << (8 * i);
+  return word;
 }
 
 /** All 53 bits of a packet number in 32: the low ones alone would take number 2^32 + n for n. */
@@ -64,22 +104,6 @@ function checksum(bytes: Uint8Array, start: number, end: number, seed: number): 
   let sum = 0x811c9dc5 ^ seed;
   for (let i = start; i < end; i++) sum = Math.imul(sum ^ (bytes[i] as number), 0x01000193);
   return sum >>> 0;
-}
-
-/**
- * The same over words of 32 bits, with a rotation so that the upper bits of one word reach the lower bits of the next: for
- * whole packets, four times as fast. Every step is a bijection: damage within one word never goes unnoticed.
- */
-function wordSum(bytes: Uint8Array, start: number, end: number, seed: number): number {
-  let sum = 0x811c9dc5 ^ seed;
-  let at = start;
-  for (; at + 4 <= end; at += 4) {
-    const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
-    const word = low | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24);
-    sum = Math.imul(sum ^ word, 0x01000193);
-    sum = (sum << 13) | (sum >>> 19);
-  }
-  return checksum(bytes, at, end, sum);
 }
 
 function digest(bytes: Uint8Array, salt: number): Uint8Array {

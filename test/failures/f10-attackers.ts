@@ -215,6 +215,8 @@ const ATTACKERS: readonly Attacker[] = [
         copy[0] = (copy[0] as number) | 0x20;
         copy[9] = Math.floor(random.unit() * 256);
         copy[10] = Math.floor(random.unit() * 256);
+        // Once in 65,536 it would tell the truth.
+        if (copy[9] === packet[9] && copy[10] === packet[10]) copy[10] = (copy[10] as number) ^ 1;
       }
       inject(copy, 0);
       return true;

@@ -52,6 +52,24 @@ for (const crypto of [bestCrypto(), nodeCrypto, plainCrypto]) {
       expect(packet.subarray(END)).toEqual(plaintext().subarray(END));
     });
 
+    it('notices every two flipped bits of twelve bytes', () => {
+      const bits = 12 * 8;
+      const flip = (packet: Uint8Array, bit: number): void => {
+        const at = PAYLOAD_START + (bit >> 3);
+        packet[at] = (packet[at] as number) ^ (1 << (bit & 7));
+      };
+      const unnoticed: [number, number][] = [];
+      for (let a = 0; a < bits; a++) {
+        for (let b = 0; b < a; b++) {
+          const packet = sealed.slice();
+          flip(packet, a);
+          flip(packet, b);
+          if (protection.open(packet, START, PAYLOAD_START, END, NUMBER)) unnoticed.push([a, b]);
+        }
+      }
+      expect(unnoticed).toEqual([]);
+    });
+
     it('notices every flipped bit of header, payload and tag', () => {
       for (let at = START; at < END; at++) {
         for (let bit = 0; bit < 8; bit++) {

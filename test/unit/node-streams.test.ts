@@ -110,11 +110,11 @@ describe('a stream that was', () => {
 
   it.each(LIVES)('%s leaves nothing behind at either end', async (_, life) => {
     const link = libraryPair(4);
-    for (let i = 0; i < 4; i++) await batch(link, life);
+    for (let i = 0; i < 10; i++) await batch(link, life);
     const before = bytesInUse();
-    for (let i = 0; i < 20; i++) await batch(link, life);
-    // A reader or a writer that stays costs 2 to 3 kB.
-    expect((bytesInUse() - before) / (20 * BATCH)).toBeLessThan(500);
+    for (let i = 0; i < 40; i++) await batch(link, life);
+    // A reader or a writer that stays costs 2 to 3 kB; code that is compiled meanwhile, on a busy machine, half a MB in all.
+    expect((bytesInUse() - before) / (40 * BATCH)).toBeLessThan(1_000);
     expect(link.pair.server.connection.streams.count).toBe(0);
   });
 

@@ -1,5 +1,6 @@
 /** One pair: the same call for a while without the flood, then with it. Out: both, and how they differ. */
 import type { ChildProcess } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Question, Stretch } from './listener.ts';
 
 /** Frames on their way, and pauses for collecting garbage, belong to no stretch. */
@@ -29,9 +30,6 @@ export interface Flood {
   readonly seconds: number;
 }
 
-export const wait = (seconds: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-
 /** The next message of a process. Rejects when it ends before. */
 export function heard<T>(child: ChildProcess): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -60,16 +58,16 @@ export function memoryOf(listener: ChildProcess): Promise<number> {
 async function untilNoHandshake(listener: ChildProcess): Promise<void> {
   for (let seconds = 0; seconds < HANDSHAKES_SECONDS_MAX; seconds += POLL_SECONDS) {
     if ((await tell<number>(listener, 'handshakes')) === 0) return;
-    await wait(POLL_SECONDS);
+    await sleep(1000 * POLL_SECONDS);
   }
   throw new Error(`handshakes that nobody goes on with are still there after ${HANDSHAKES_SECONDS_MAX} s`);
 }
 
 export async function measurePair({ listener, attacker, packets, seconds }: Flood): Promise<Pair> {
   await untilNoHandshake(listener);
-  await wait(SETTLE_SECONDS);
+  await sleep(1000 * SETTLE_SECONDS);
   await tell(listener, 'begin');
-  await wait(seconds);
+  await sleep(1000 * seconds);
   const quiet = await tell<Stretch>(listener, 'end');
   const sent = await tell<number>(attacker, packets);
   const flooded = await tell<Stretch>(listener, 'end');

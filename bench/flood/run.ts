@@ -12,13 +12,14 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { median } from '../kernel/median.ts';
 import { benchCommand } from '../report/command-line.ts';
 import { gatherFacts } from '../report/facts.ts';
 import { attack } from './attacker.ts';
 import { serve } from './listener.ts';
-import { heard, measurePair, memoryOf, type Pair, wait } from './pairs.ts';
+import { heard, measurePair, memoryOf, type Pair } from './pairs.ts';
 import { publish } from './publisher.ts';
 
 const PER_SECOND = 10_000 / 60;
@@ -79,7 +80,7 @@ async function measure(count: number, seconds: number): Promise<Result> {
     // It makes its packets first: that is no part of the question.
     const attacker = started(start('attacker', port, packets * count));
     await heard(attacker);
-    await wait(WARM_UP_SECONDS);
+    await sleep(1000 * WARM_UP_SECONDS);
     const memoryBytes = await memoryOf(listener);
     const pairs: Pair[] = [];
     while (pairs.length < count) {

@@ -74,7 +74,7 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
     this.resource = parts.resource;
     this.remoteAddress = parts.remoteAddress;
     this.#wake = parts.wake;
-    this.#tracks = new Tracks(parts.core, parts.wake, parts.latency);
+    this.#tracks = new Tracks(parts.core, parts.wake, parts.latency, nowUs);
     this.#streams = new Streams(parts.core, parts.wake);
     this.datagrams = new Datagrams(parts.core, parts.wake);
     this.#observer = new Observer(this, parts.core);

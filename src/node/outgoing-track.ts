@@ -1,5 +1,6 @@
 /** The sending side of a track as applications see it. Milliseconds and bits per second; timestamps in microseconds. */
 import { copyBytes } from '../base/bytes.ts';
+import type { Micros } from '../base/protocol.ts';
 import type { Connection as Core } from '../connection/connection.ts';
 import type { FrameOutcome } from '../connection/events.ts';
 import type { LadderPath } from '../rate/ladder.ts';
@@ -9,7 +10,6 @@ import { encodeRecordHeader } from '../track/record.ts';
 import type { TrackSender } from '../track/send.ts';
 import type { FrameCounts, MediaFrameOptions, RedundancyMode, SendStatistics } from '../track/types.ts';
 import { type Deferred, deferred } from './deferred.ts';
-import { nowUs } from './driver.ts';
 import { explainFrame, type FrameExplanation, planOf, type RedundancyPlan } from './frame-explanation.ts';
 
 /** What is said of one media frame. */
@@ -85,6 +85,8 @@ export interface TrackHost {
   /** Media frames of reliable tracks, which the core sees as bytes of streams only. */
   readonly reliableSent: FrameCounts;
   wake(): void;
+  /** The clock that the core is served by. */
+  now(): Micros;
 }
 
 /**
@@ -101,7 +103,7 @@ export class OutgoingTrack extends EventTarget {
   readonly #sender: TrackSender | undefined;
   readonly #stream: SendStream | undefined;
   readonly #frames: Map<number, SentFrame> = new Map();
-  readonly #startUs: number = nowUs();
+  readonly #startUs: Micros;
   /** Reliable: bytes of records that the stream had no room for yet. */
   readonly #backlog: Deque<Uint8Array> = new Deque<Uint8Array>();
   /** Of the first of them, how many bytes the stream has. */
@@ -129,6 +131,7 @@ export class OutgoingTrack extends EventTarget {
     this.id = id;
     this.latency = latency;
     this.#host = host;
+    this.#startUs = host.now();
     this.#sender = isReliable ? undefined : (part as TrackSender);
     this.#stream = isReliable ? (part as SendStream) : undefined;
   }
@@ -161,7 +164,7 @@ export class OutgoingTrack extends EventTarget {
 
   /** Age of the oldest media that has not left yet, ms. */
   get queuedMs(): number {
-    return this.#sender === undefined ? 0 : this.#sender.queuedUs(nowUs()) / 1000;
+    return this.#sender === undefined ? 0 : this.#sender.queuedUs(this.#host.now()) / 1000;
   }
 
   /** Media bytes that have not left yet (reliable: that are not acknowledged yet). */
@@ -199,7 +202,7 @@ export class OutgoingTrack extends EventTarget {
   send(data: Uint8Array, options: FrameOptions = {}): SentFrame {
     if (!(data instanceof Uint8Array)) throw new TypeError('a media frame is a Uint8Array');
     if (this.#isEnding) throw new TypeError('the track has ended: send before end()');
-    const now = nowUs();
+    const now = this.#host.now();
     const media: MediaFrameOptions = {
       timestampUs: options.timestamp ?? now - this.#startUs,
       durationUs: options.duration,

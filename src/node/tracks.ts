@@ -1,6 +1,6 @@
 /** The tracks of one connection as applications see them: made, announced, fed with events, ended. */
 import { TransportError } from '../base/errors.ts';
-import { MILLISECOND } from '../base/protocol.ts';
+import { MILLISECOND, type Micros } from '../base/protocol.ts';
 import type { Connection as Core } from '../connection/connection.ts';
 import type { ConnectionEvent } from '../connection/events.ts';
 import { TRACKS_MAX } from '../track/limits.ts';
@@ -74,12 +74,15 @@ export class Tracks {
   /** Reliable tracks whose announcement came before the first bytes of their stream. */
   readonly #waitingForStream: Map<number, { trackId: number; announcement: Announcement }> = new Map();
 
-  /** @param latency Milliseconds, for tracks that name none. */
-  constructor(core: Core, wake: () => void, latency: number) {
+  /**
+   * @param latency Milliseconds, for tracks that name none.
+   * @param now The clock that the core is served by.
+   */
+  constructor(core: Core, wake: () => void, latency: number, now: () => Micros) {
     this.#core = core;
     this.#wake = wake;
     this.#latency = latency;
-    this.#host = { core, wake, reliableSent: this.reliableSent };
+    this.#host = { core, wake, now, reliableSent: this.reliableSent };
   }
 
   /** See `Connection.createTrack`. */

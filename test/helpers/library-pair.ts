@@ -3,6 +3,7 @@
  * the simulation. No sockets.
  */
 import { TransportError } from '../../src/base/errors.ts';
+import type { Micros } from '../../src/base/protocol.ts';
 import { listenTo } from '../../src/lab/pair.ts';
 import { Streams } from '../../src/node/streams.ts';
 import { Tracks } from '../../src/node/tracks.ts';
@@ -16,13 +17,13 @@ export class LibraryEnd {
   readonly tracks: Tracks;
   #isWoken = false;
 
-  constructor(end: End) {
+  constructor(end: End, now: () => Micros) {
     this.end = end;
     const wake = (): void => {
       this.#isWoken = true;
     };
     this.streams = new Streams(end.connection, wake);
-    this.tracks = new Tracks(end.connection, wake, 120);
+    this.tracks = new Tracks(end.connection, wake, 120, now);
     listenTo(end, (event) => {
       // An application has no use for a record of all that happened, and a test of memory none either.
       end.events.length = 0;
@@ -55,8 +56,9 @@ export function libraryPair(seed: number): LibraryPair {
   const link = { delayMs: 5, rateBps: 50e6 };
   const pair = makePair({ seed, up: link, down: link, startBitrateBps: 20_000_000 });
   connectPair(pair);
-  const client = new LibraryEnd(pair.client);
-  const server = new LibraryEnd(pair.server);
+  const now = (): Micros => pair.sim.now;
+  const client = new LibraryEnd(pair.client, now);
+  const server = new LibraryEnd(pair.server, now);
   const run = async (ms: number): Promise<void> => {
     for (let i = 0; i < ms; i++) {
       await new Promise(setImmediate);

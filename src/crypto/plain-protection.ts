@@ -23,6 +23,7 @@ class PlainProtection implements PacketProtection {
   /** The two checksums of the packet at hand, 32 bits each. */
   #first = 0;
   #second = 0;
+  #view: DataView = new DataView(new ArrayBuffer(0));
 
   constructor(secret: Uint8Array) {
     this.#key = checksum(secret, 0, secret.length, 1);
@@ -67,27 +68,42 @@ class PlainProtection implements PacketProtection {
     const seed = this.#key ^ fold(packetNumber);
     let first = 0x811c9dc5 ^ seed;
     let second = seed;
-    const whole = end - ((end - start) & 3);
-    // The last word has what is left, or nothing.
-    for (let at = start; at <= whole; at += 4) {
-      const word = at < whole ? wordAt(bytes, at) : lastWord(bytes, at, end);
-      first = Math.imul(first ^ word, 0x01000193);
-      first = (first << 13) | (first >>> 19);
-      const mixed = Math.imul(word, 0xcc9e2d51);
-      second ^= Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593);
-      second = (Math.imul((second << 13) | (second >>> 19), 5) + 0xe6546b64) | 0;
+    const words = this.#viewOf(bytes);
+    const left = (end - start) & 3;
+    const stop = bytes.byteOffset + end - left;
+    for (let at = bytes.byteOffset + start; at < stop; at += 4) {
+      const word = words.getInt32(at, true);
+      first = fnv(first, word);
+      second = murmur(second, word);
     }
+    const word = lastWord(bytes, end - left, end);
+    first = fnv(first, word);
+    second = murmur(second, word);
     this.#first = first ^ (end - start);
     this.#second = second ^ (end - start);
   }
+
+  /** The whole memory that a packet lies in: many lie in one piece, and a word from a view costs a quarter of four bytes. */
+  #viewOf({ buffer }: Uint8Array): DataView {
+    if (this.#view.buffer !== buffer) this.#view = new DataView(buffer);
+    return this.#view;
+  }
 }
 
-function wordAt(bytes: Uint8Array, at: number): number {
-  const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
-  return low | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24);
+/** One step of FNV-1a in words, with a rotation. */
+function fnv(sum: number, word: number): number {
+  const mixed = Math.imul(sum ^ word, 0x01000193);
+  return (mixed << 13) | (mixed >>> 19);
 }
 
-/** Up to three bytes. */
+/** One step of MurmurHash3. */
+function murmur(sum: number, word: number): number {
+  const mixed = Math.imul(word, 0xcc9e2d51);
+  const taken = sum ^ Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593);
+  return (Math.imul((taken << 13) | (taken >>> 19), 5) + 0xe6546b64) | 0;
+}
+
+/** Up to three bytes, or nothing. */
 function lastWord(bytes: Uint8Array, at: number, end: number): number {
   let word = 0;
   for (let i = 0; at + i < end; i++) word |= (bytes[at + i] as number) << (8 * i);

@@ -24,7 +24,7 @@ export interface FailureCase {
   readonly most?: number;
   /** or must be this much at least. */
   readonly least?: number;
-  /** Takes seconds: the tests run so many seeds of it, the soak all. Default all. */
+  /** Takes seconds of real time, and has no randomness but the kernel's: runs so many times. Default: once per seed. */
   readonly seedsMax?: number;
   /** Takes half a minute: run with the first seed, and not in every run of the tests. */
   readonly isLong?: true;

@@ -173,7 +173,6 @@ export const EXTREMES: readonly FailureCase[] = [
     figure: 'until 30 kB are there, the handshake included',
     unit: 'RTT',
     most: 10,
-    seedsMax: 1,
     run: crazy,
   },
 ];

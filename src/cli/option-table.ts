@@ -10,7 +10,7 @@ import {
   parsePin,
   parseStatsTarget,
 } from './option-values.ts';
-import { parseChoice, parseInteger, parseRate, parseTime } from './units.ts';
+import { parseChoice, parseInteger, parseRate, parseTime, START_RATE } from './units.ts';
 
 /** One option: how it is written, read and explained. */
 export interface OptionSpec {
@@ -141,7 +141,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     inUri: true,
     help: 'where rate control begins (default 4M for test:, ts, u32 and record, else 500k)',
     set: (o, text) => {
-      o.startBitrate = parseRate(text, 'start-bitrate');
+      o.startBitrate = parseRate(text, 'start-bitrate', START_RATE);
     },
   },
   {
@@ -152,7 +152,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     inUri: true,
     help: 'give up calling after this time (default 5s)',
     set: (o, text) => {
-      o.timeout = parseTime(text, 'timeout', 1, 3_600_000);
+      o.timeout = parseTime(text, 'timeout', 1, 600_000);
     },
   },
   {

@@ -21,6 +21,7 @@ import { hasResource, NO_RESOURCE, runSession } from './session.ts';
 import { StatsReporter } from './stats.ts';
 import { TEST_BITRATE_DEFAULT } from './test-media.ts';
 import { kindOf, labelOf, nameOf } from './track-labels.ts';
+import { START_RATE } from './units.ts';
 import { isMillraceUri, type MediaUri, type MillraceUri, parseMediaUri, parseMillraceUri } from './uri.ts';
 
 const LATENCY_MS = 120;
@@ -138,7 +139,7 @@ export async function runSend(args: readonly string[], io: CliIo): Promise<void>
         uri,
         options,
         credentials,
-        startBitrate: options.bitrate,
+        startBitrate: startBitrate(options.bitrate),
         usualStartBitrate: usualStartBitrate(plan),
         admit: (request) => admit(plan, peers, request),
         note,
@@ -278,6 +279,11 @@ function trackOptions({ media, options }: SendPlan, key: TrackKey, latencyMs: nu
 function trackName({ media, options }: SendPlan, key: TrackKey): string {
   const record = options.framing === 'record' ? key.track : undefined;
   return nameOf(media[key.input]?.label ?? '', key.input, record);
+}
+
+/** What is sent may be slower or faster than rate control may begin. */
+function startBitrate(bitrate: number | undefined): number | undefined {
+  return bitrate === undefined ? undefined : Math.min(Math.max(bitrate, START_RATE.min), START_RATE.max);
 }
 
 /** Where rate control begins towards an unknown peer: at 4 Mbit/s where media is likely, at most at what there is. */

@@ -5,13 +5,24 @@ import { UsageError } from './errors.ts';
 
 const FACTORS: Record<string, number> = { '': 1, k: 1e3, K: 1e3, m: 1e6, M: 1e6, g: 1e9, G: 1e9 };
 
+/** From, to, bit/s, and both as users write them. */
+export interface RateBounds {
+  readonly min: number;
+  readonly max: number;
+  readonly said: string;
+}
+
+const ANY_RATE: RateBounds = { min: 1e3, max: 100e9, said: '1k to 100G' };
+/** Where rate control may begin. */
+export const START_RATE: RateBounds = { min: 10e3, max: 10e9, said: '10k to 10G' };
+
 /** `4M`, `500k`, `2.5M` in bits per second; powers of 1000. `name` is what the message calls it. */
-export function parseRate(text: string, name: string): number {
+export function parseRate(text: string, name: string, bounds: RateBounds = ANY_RATE): number {
   const match = /^(\d+(?:\.\d+)?)([kKmMgG]?)$/.exec(text.trim());
   const value = match === null ? 0 : Math.round(Number(match[1]) * (FACTORS[match[2] as string] as number));
-  if (!(value >= 1000 && value <= 100e9)) {
+  if (!(value >= bounds.min && value <= bounds.max)) {
     throw new UsageError(
-      `${name} '${text}' is not a rate: write bits per second as 4M, 500k or 1G (1k to 100G)`,
+      `${name} '${text}' is not a rate: write bits per second as 4M, 500k or 1G (${bounds.said})`,
     );
   }
   return value;

@@ -76,7 +76,7 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
     this.#wake = parts.wake;
     this.#tracks = new Tracks(parts.core, parts.wake, parts.latency, nowUs);
     this.#streams = new Streams(parts.core, parts.wake);
-    this.datagrams = new Datagrams(parts.core, parts.wake);
+    this.datagrams = new Datagrams(parts.core, parts.wake, nowUs);
     this.#observer = new Observer(this, parts.core);
     // A program that never looks at these promises must not die of them.
     this.#ready.promise.catch(() => {});

@@ -1,11 +1,11 @@
 /** App datagrams of one connection: unreliable messages that fit one packet. Names follow WebTransport. */
 import { copyBytes } from '../base/bytes.ts';
+import type { Micros } from '../base/protocol.ts';
 import { slackOf } from '../base/slack.ts';
 import type { Connection as Core } from '../connection/connection.ts';
 import { type DatagramOutcome, INCOMING_DATAGRAMS_MAX } from '../connection/datagrams.ts';
 import { datagramFrameSize } from '../wire/stream.ts';
 import { AsyncQueue, type Deferred, deferred } from './deferred.ts';
-import { nowUs } from './driver.ts';
 import { inRange } from './in-range.ts';
 
 /** How long a message may wait to be sent. */
@@ -26,15 +26,17 @@ export interface SentDatagram {
 export class Datagrams implements AsyncIterable<Uint8Array> {
   readonly #core: Core;
   readonly #wake: () => void;
+  readonly #now: () => Micros;
   readonly #pending: Map<number, Deferred<DatagramOutcome>> = new Map();
   readonly #incoming: AsyncQueue<Uint8Array>;
   /** Messages dropped because the application did not read them. */
   droppedIncoming = 0;
 
-  /** @internal Made by a connection only. */
-  constructor(core: Core, wake: () => void) {
+  /** @internal Made by a connection only. @param now The clock that the core is served by. */
+  constructor(core: Core, wake: () => void, now: () => Micros) {
     this.#core = core;
     this.#wake = wake;
+    this.#now = now;
     this.#incoming = new AsyncQueue<Uint8Array>(INCOMING_DATAGRAMS_MAX, () => {
       this.droppedIncoming++;
     });
@@ -63,7 +65,7 @@ export class Datagrams implements AsyncIterable<Uint8Array> {
     const settled = deferred<DatagramOutcome>();
     if (!this.#core.isOpen) settled.resolve('dropped');
     else {
-      this.#pending.set(this.#core.datagrams.send(bytes, maxAgeUs, nowUs()), settled);
+      this.#pending.set(this.#core.datagrams.send(bytes, maxAgeUs, this.#now()), settled);
       this.#wake();
     }
     return { settled: settled.promise };

@@ -10,9 +10,9 @@ import type { Signals } from './signals.ts';
 
 /** More than this part of what the path was known to carry has arrived without a queue: it carries more now. */
 const BEYOND = 1.04;
-/** Then growth begins at so much per second, doubles in so many seconds, and ends at so much. */
+/** Then growth begins at so much per second, is e times as much after so many seconds, and ends at so much. */
 const BEYOND_GROWTH = 0.25;
-const BEYOND_DOUBLES_SECONDS = 0.4;
+const BEYOND_GROWS_SECONDS = 0.4;
 const BEYOND_GROWTH_MAX = 1;
 /** Near a limit that only loss shows, every step beyond it is loss: so much per second. */
 const SHALLOW_GROWTH = 0.01;
@@ -86,7 +86,7 @@ export class RunPhase {
       return 0;
     }
     if (this.#beyond === 0) this.#beyond = BEYOND_GROWTH;
-    else this.#beyond = Math.min(BEYOND_GROWTH_MAX, this.#beyond * (1 + dt / BEYOND_DOUBLES_SECONDS));
+    else this.#beyond = Math.min(BEYOND_GROWTH_MAX, this.#beyond * (1 + dt / BEYOND_GROWS_SECONDS));
     return this.#beyond;
   }
 }

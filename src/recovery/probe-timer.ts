@@ -2,17 +2,17 @@
  * The probe timeout: when silence calls for a probe. RFC 9002 §6.2, with two departures for live media: it counts from
  * the last progress and not from the last packet sent (an outage shows while media keeps flowing into it), and its
  * back-off ends at one probe a second (an outage heals within one probe interval), and in a silence of hours, or on a path
- * whose answers take hours, at a thousandth of it.
+ * whose answers take hours, at four thousandths of it.
  */
 import { type Micros, NEVER, SECOND } from '../base/protocol.ts';
 
 /**
  * Longest time between probes, unless one probe timeout is longer. One packet a second harms no network, and in a silence
- * of more than a quarter of an hour (for which idle timeouts must be raised) a thousandth of it goes by between two: weeks
- * take ten thousand probes.
+ * of more than four minutes (for which idle timeouts must be raised) four thousandths of it go by between two: so much
+ * later it is noticed that an outage has ended, and weeks take three thousand probes.
  */
 export const PROBE_INTERVAL_MAX_US: Micros = SECOND;
-const SILENCE_SHARE = 1024;
+const SILENCE_SHARE = 256;
 /** 2^20 exceeds any cap; the bound keeps the shift exact. */
 const DOUBLINGS_MAX = 20;
 

@@ -1,6 +1,6 @@
 /**
  * COUNTERS: what one end has sent, taken and turned away, told to the other at the close and on request, so that "lost on
- * the path" and "rejected by the peer" can be told apart. Source: docs/wire-format.md §3.7; DESIGN D15.
+ * the path" and "rejected by the peer" can be told apart. Source: docs/wire-format.md §3.8; DESIGN D15.
  */
 import type { Reader, Writer } from '../base/bytes.ts';
 import { WireError } from '../base/errors.ts';

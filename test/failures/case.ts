@@ -24,8 +24,6 @@ export interface FailureCase {
   readonly most?: number;
   /** or must be this much at least. */
   readonly least?: number;
-  /** Takes seconds of real time, and has no randomness but the kernel's: runs so many times. Default: once per seed. */
-  readonly seedsMax?: number;
   /** Takes half a minute: run with the first seed, and not in every run of the tests. */
   readonly isLong?: true;
   /** Runs once per seed. A broken invariant throws. */
@@ -34,6 +32,8 @@ export interface FailureCase {
 
 /** One case on real sockets, in real time: run by `npm run test:failures` as often as other cases with seeds. */
 export interface SocketCase extends Omit<FailureCase, 'run'> {
+  /** It takes seconds, and the kernel knows no seed: it runs so often. */
+  readonly seedsMax: number;
   run(): Promise<Measured>;
 }
 
@@ -54,8 +54,9 @@ export interface Outcome {
 export const SEEDS = 20;
 
 /** How many of the `wanted` first seeds run the case when not all must. */
-export function seedsOf(one: Bounded, wanted: number): number {
-  return Math.min(wanted, one.isLong === true ? 1 : (one.seedsMax ?? wanted));
+export function seedsOf(one: FailureCase | SocketCase, wanted: number): number {
+  if (one.isLong === true) return Math.min(wanted, 1);
+  return 'seedsMax' in one ? Math.min(wanted, one.seedsMax) : wanted;
 }
 
 /** Runs one case with one seed; never throws. */

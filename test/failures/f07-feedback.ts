@@ -16,8 +16,11 @@ const LOSSY: NetworkSpec = { up: LINK, down: { ...LINK, loss: { kind: 'iid', rat
  */
 const FROM_MS = 1_000;
 const FOR_MS = 15_000;
-/** A round trip: whoever waits for a timer gives nothing for longer. */
-const STALL_MS_MAX = 60;
+/**
+ * A round trip over a full queue, 160 ms, and ten acknowledgements lost in a row: a packet that the queue had no room for
+ * comes again after so long. Whoever waits for a timer gives nothing for longer.
+ */
+const STALL_MS_MAX = 200;
 /** More than the link carries in that time. */
 const BYTES = 25_000_000;
 

@@ -114,6 +114,8 @@ const chosen = ALL.filter(
 if (chosen.length === 0) refuse(`no case is called so: ${values.only}`);
 const progress = chosen.map((one) => new Progress(one));
 const sources = sourcesHash();
+// Now: the checkout may have moved on when the summary is written.
+const commit = commitName();
 resume(new Map(progress.map((of) => [nameOf(of.one), of])), sources);
 
 let isStopped = false;
@@ -140,7 +142,7 @@ console.log(`${summaries.length - failed} cases passed, ${failed} failed; ${left
 if (values.json !== undefined) {
   const machine = { node: process.version, cpu: cpus()[0]?.model ?? 'unknown' };
   const cpuSeconds = Math.round(summaries.reduce((sum, { cpuMs }) => sum + cpuMs, 0) / 1e3);
-  const head = { seeds, commit: commitName(), sources, machine, cpuSeconds };
+  const head = { seeds, commit, sources, machine, cpuSeconds };
   writeFileSync(values.json, `${JSON.stringify({ ...head, cases: summaries }, undefined, 1)}\n`);
 }
 process.exitCode = failed === 0 ? 0 : 1;

@@ -104,6 +104,16 @@ describe('units', () => {
       parseRate('64000', 'x'),
     ]).toEqual([4e6, 5e5, 1.5e9, 64_000]);
   });
+  test('rates at which rate control begins, and the patience of a caller, are those that the library takes', () => {
+    for (const [option, text] of [
+      ['--start-bitrate', '9k'],
+      ['--start-bitrate', '11G'],
+      ['--timeout', '601s'],
+    ] as const)
+      expect(() => parseOptions('send', [option, text, 'test:', 'millrace://h:1'])).toThrow(
+        /10k to 10G|600000 ms/,
+      );
+  });
   test('bare times are milliseconds', () => {
     expect([parseTime('120', 'x'), parseTime('120ms', 'x'), parseTime('1.5s', 'x')]).toEqual([
       120, 120, 1500,

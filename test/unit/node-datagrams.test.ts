@@ -4,7 +4,11 @@ import { Datagrams } from '../../src/node/datagrams.ts';
 import { libraryPair } from '../helpers/library-pair.ts';
 
 test('messages that wait for the application do not keep the batches of packets alive that they came in', async () => {
-  const datagrams = new Datagrams({} as Core, () => {});
+  const datagrams = new Datagrams(
+    {} as Core,
+    () => {},
+    () => 0,
+  );
   const batch = new Uint8Array(65_536).fill(7);
   datagrams.onDatagram(batch.subarray(100, 105));
   datagrams.onDatagram(batch.subarray(0, 60_000));
@@ -17,7 +21,11 @@ test('messages that wait for the application do not keep the batches of packets 
 
 test('maxAge is a number from 0, Infinity too', () => {
   const { pair } = libraryPair(1);
-  const datagrams = new Datagrams(pair.client.connection, () => {});
+  const datagrams = new Datagrams(
+    pair.client.connection,
+    () => {},
+    () => pair.sim.now,
+  );
   const send = (maxAge: unknown): unknown => datagrams.send(new Uint8Array(1), { maxAge: maxAge as number });
   for (const maxAge of [Number.NaN, 'x', null]) expect(() => send(maxAge)).toThrow(TypeError);
   expect(() => send(-5)).toThrow(RangeError);

@@ -1,6 +1,7 @@
 /** A reliable track above a stream whose packets and acknowledgements the test carries itself. */
 import { describe, expect, it } from 'vitest';
 import { Writer } from '../../src/base/bytes.ts';
+import type { Connection as Core } from '../../src/connection/connection.ts';
 import { OutgoingTrack, type TrackHost } from '../../src/node/outgoing-track.ts';
 import { SendCredit } from '../../src/stream/flow.ts';
 import { SendStream } from '../../src/stream/send.ts';
@@ -26,7 +27,7 @@ function makeTrack() {
     onSendDone() {},
   };
   const stream = new SendStream(0, host as never, 1e9, 0, 1);
-  const trackHost = { core: {}, reliableSent: frameCounts(), wake() {} } as unknown as TrackHost;
+  const trackHost: TrackHost = { core: {} as Core, reliableSent: frameCounts(), wake() {}, now: () => 0 };
   const track = new OutgoingTrack(0, Number.POSITIVE_INFINITY, trackHost, stream, true);
   const sent: { offset: number; length: number }[] = [];
   const record = {

@@ -66,6 +66,11 @@ export class Redundancy implements RedundancyPolicy, PacketObserver {
     this.#rtt = rtt;
   }
 
+  /** Another path: what the planner takes for a queue counts from its delay. */
+  onPathChange(): void {
+    this.model.resetDelay();
+  }
+
   /** Loss recovery, whose patience with late packets is time that resends do not have. */
   watch(reordering: ReorderingView): void {
     this.#reordering = reordering;

@@ -125,8 +125,9 @@ export class PathReports implements PathEvents {
   }
 
   onNewRoute(roundTripUs: Micros, now: Micros): void {
-    const { controller, rtt, prober } = this.#state;
+    const { controller, redundancy, rtt, prober } = this.#state;
     controller.onPathChange(now);
+    redundancy.onPathChange();
     rtt.reset();
     if (!Number.isNaN(roundTripUs)) rtt.onSample(roundTripUs, 0);
     prober.onPathChange(now);

@@ -8,7 +8,8 @@
  * Gavalda, 2007): a steady path is known ever better, a rise is believed at three sigma of a quarter of a second, a
  * fall only at five: rising quickly and falling slowly.
  */
-import { MILLISECOND, type Micros, NEVER } from '../base/protocol.ts';
+import { MILLISECOND, type Micros, NEVER, SECOND } from '../base/protocol.ts';
+import { WindowedMin } from '../base/windowed-min.ts';
 import { burstOf, PACKETS_MIN, RecentLoss, trialsOf, wilsonBound } from './recent-loss.ts';
 
 const BUCKET_US: Micros = 250 * MILLISECOND;
@@ -29,6 +30,15 @@ const OUTAGE_STEP_MAX = 8;
 /** One-way delay above its least by this much is a queue: what is lost then is congestion (an overflow), not the path. */
 const QUEUE_US_MIN: Micros = 20 * MILLISECOND;
 const QUEUE_JITTERS = 4;
+/**
+ * The way without a queue is the least delay of the last 60 to 70 s. Clocks that drift by 100 ppm falsify it by 7 ms in that
+ * time, which together with the 10 ms of queue that fast media keep is no queue yet. Assumed is that a queue is at its
+ * least at some instant of each minute: the rate controller dips every 10 s until it sees its base, and where somebody else
+ * keeps the queue, that swings by more than `QUEUE_US_MIN` before it overflows. One that stands still for longer is taken
+ * for the way, as the rate controller does.
+ */
+const LEAST_BUCKET_US: Micros = 10 * SECOND;
+const LEAST_BUCKETS = 7;
 /** The rate controller sees less than this where no queue stands. */
 const STANDING_US_MIN: Micros = 5 * MILLISECOND;
 
@@ -55,7 +65,7 @@ export class LossModel {
   #burst = 1;
   #packets = 0;
   // Queue seen on the way there.
-  #transitMin: number = Number.POSITIVE_INFINITY;
+  readonly #least: WindowedMin = new WindowedMin(LEAST_BUCKET_US, LEAST_BUCKETS);
   #queueUs = 0;
   #jitterUs = 0;
 
@@ -64,8 +74,8 @@ export class LossModel {
     this.#turn(now);
     this.#add(this.#acked, 1);
     if (Number.isNaN(transitUs)) return;
-    this.#transitMin = Math.min(this.#transitMin, transitUs);
-    const queueUs = transitUs - this.#transitMin;
+    this.#least.add(transitUs, now);
+    const queueUs = transitUs - this.#least.value;
     this.#jitterUs += (Math.abs(queueUs - this.#queueUs) - this.#jitterUs) / 16;
     this.#queueUs = queueUs;
   }
@@ -140,9 +150,9 @@ export class LossModel {
     }
   }
 
-  /** The clocks or the path have changed: delays begin anew. */
+  /** Another path: delays begin anew. */
   resetDelay(): void {
-    this.#transitMin = Number.POSITIVE_INFINITY;
+    this.#least.clear();
     this.#queueUs = 0;
   }
 

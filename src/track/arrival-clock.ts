@@ -3,9 +3,11 @@
  * lately, so that every media frame has a deadline on the receiver's clock. Source: docs/wire-format.md §3.6.
  */
 import { MILLISECOND, type Micros, NEVER, SECOND } from '../base/protocol.ts';
-import { WindowedMin } from './windowed-min.ts';
+import { WindowedMin } from '../base/windowed-min.ts';
 
 const SEND_TIMES = 65_536;
+/** The least offset is that of the last 10 to 20 seconds. */
+const OFFSET_BUCKET_US: Micros = 10 * SECOND;
 /** How far a send time may lie ahead of what the offset says: paths get shorter, clocks drift; 62 s are left behind. */
 const AHEAD_US = 3 * SECOND;
 
@@ -20,7 +22,7 @@ const STEADY_US: Micros = 4 * MILLISECOND;
 
 /** See the file header. */
 export class ArrivalClock {
-  readonly #offset: WindowedMin = new WindowedMin();
+  readonly #offset: WindowedMin = new WindowedMin(OFFSET_BUCKET_US, 2);
   // The stretch at hand, and the least offset of the one before.
   #stretchEndsUs: Micros = 0;
   #stretchSymbols = 0;

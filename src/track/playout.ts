@@ -3,9 +3,11 @@
  * (earliest arrival - timestamp) of the last seconds with a limited slope, so that clock drift never makes output
  * jump. In: timestamps, send times. Out: instants, integer us. Source: docs/options.md (`delivery: 'timed'`).
  */
-import { MILLISECOND, type Micros, NEVER } from '../base/protocol.ts';
-import { WindowedMin } from './windowed-min.ts';
+import { MILLISECOND, type Micros, NEVER, SECOND } from '../base/protocol.ts';
+import { WindowedMin } from '../base/windowed-min.ts';
 
+/** The offset follows the least of the last 10 to 20 seconds. */
+const LEAST_BUCKET_US: Micros = 10 * SECOND;
 /** Correction per elapsed time: 1 ms a second is seen and heard by nobody, and ten times what quartz drifts. */
 const SLOPE = 0.001;
 /** Timestamps that run this far ahead, or that far behind, are a new timeline: follow at once. */
@@ -16,7 +18,7 @@ const LATE_RUN_MAX = 10;
 
 /** See the file header. */
 export class PlayoutClock {
-  readonly #least: WindowedMin = new WindowedMin();
+  readonly #least: WindowedMin = new WindowedMin(LEAST_BUCKET_US, 2);
   #offset = NEVER;
   #steeredAtUs: Micros = 0;
   #lateRun = 0;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { MILLISECOND } from '../../src/base/protocol.ts';
+import type { ConnectionState } from '../../src/connection/state.ts';
 import type { LinkOptions } from '../../src/sim/link-options.ts';
 import type { NatSpec } from '../../src/sim/nat.ts';
 import { CLIENT_ADDRESS } from '../../src/sim/network.ts';
@@ -155,18 +156,27 @@ describe('a peer at another address', () => {
     expect(worst).toBeLessThanOrEqual(3);
   });
 
-  test('begins with a rate and a round-trip time of its own once it is proven', () => {
-    const pair = natPair(4, {});
+  /** Media from either end while the client moves to an address 100 ms of round trip farther away; the server's state. */
+  function moveFarther(seed: number, name: 'client' | 'server'): ConnectionState {
+    const pair = natPair(seed, {});
     connectPair(pair);
-    const track = openFrom(pair.client);
-    stream(pair, pair.client, track, 60, 6000);
+    const track = openFrom(pair[name]);
+    stream(pair, pair[name], track, 60, 6000);
     pair.network.up.update({ delayMs: 80 });
     pair.network.down.update({ delayMs: 80 });
     pair.network.nat?.rebind('address');
-    stream(pair, pair.client, track, 30, 6000);
-    const { rtt, paths } = pair.server.connection.state;
-    expect(paths.active.isValidated).toBe(true);
-    expect(rtt.minUs).toBeGreaterThan(150 * MILLISECOND);
+    stream(pair, pair[name], track, 30, 6000);
+    const { state } = pair.server.connection;
+    expect(state.paths.active.isValidated).toBe(true);
+    return state;
+  }
+
+  test('begins with a rate and a round-trip time of its own once it is proven', () => {
+    expect(moveFarther(4, 'client').rtt.minUs).toBeGreaterThan(150 * MILLISECOND);
+  });
+
+  test('has delays of its own: that it is farther away is no queue, and loss there counts for redundancy', () => {
+    expect(moveFarther(6, 'server').redundancy.model.isQueueing).toBe(false);
   });
 
   test('whoever copies packets to the server from elsewhere, faster than the path, has the flow until the packet itself comes, once', () => {

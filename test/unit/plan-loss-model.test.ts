@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { MILLISECOND } from '../../src/base/protocol.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { LossModel } from '../../src/plan/loss-model.ts';
 import { wilsonBound } from '../../src/plan/recent-loss.ts';
@@ -13,6 +14,28 @@ function play(model: LossModel, from: number, packets: number, isLost: (packet: 
     else model.onAcked(now);
   }
   return now;
+}
+
+/**
+ * A packet each 10 ms, one in fifty lost at random while the controller sees the queue that it keeps, 11 ms. The delay is
+ * `transitAt`; returns the share of losses from the last five seconds on that counted as congestion.
+ */
+function playDelays(seed: number, seconds: number, transitAt: (second: number) => number): number {
+  const random = new SeededRandom(seed);
+  const model = new LossModel();
+  const packets = seconds * 100;
+  let before = 0;
+  let congestionBefore = 0;
+  for (let i = 0; i < packets; i++) {
+    if (i === packets - 500) {
+      before = model.lostCount;
+      congestionBefore = model.congestionCount;
+    }
+    const now = i * 10 * MILLISECOND;
+    if (random.unit() < 0.02) model.onLost(i, now, now, false, 11 * MILLISECOND);
+    else model.onAcked(now, transitAt(i / 100) + random.unit() * 2 * MILLISECOND);
+  }
+  return (model.congestionCount - congestionBefore) / (model.lostCount - before);
 }
 
 describe('loss model', () => {
@@ -152,6 +175,42 @@ describe('loss model', () => {
     expect(model.isQueueing).toBe(true);
     expect(model.lossRatio).toBeGreaterThan(0.05);
     expect(model.congestionCount).toBe(0);
+  });
+
+  test.each([-100, -20, 20, 100])(
+    'counts loss in a call of half an hour whose clocks drift by %i ppm, seed 12',
+    (ppm) => {
+      const share = playDelays(12, 1800, (second) => 40_000 + (second > 1 ? 11_000 : 0) + second * ppm);
+      expect(share).toBe(0);
+    },
+  );
+
+  test('counts loss again a minute after a path has become longer unnoticed, seed 13', () => {
+    const transitAt = (second: number): number => (second < 20 ? 20_000 : 60_000);
+    expect(playDelays(13, 60, transitAt)).toBe(1);
+    expect(playDelays(13, 100, transitAt)).toBe(0);
+  });
+
+  test('counts loss on another path at once', () => {
+    const model = new LossModel();
+    for (let i = 0; i < 100; i++) model.onAcked(i * 10_000, 20_000);
+    model.resetDelay();
+    for (let i = 100; i < 200; i++) model.onAcked(i * 10_000, 60_000);
+    model.onLost(200, 2_000_000, 2_000_000, false, 11_000);
+    expect([model.lostCount, model.congestionCount]).toEqual([1, 0]);
+  });
+
+  test('does not count what overflows a queue that another flow keeps for five minutes and never empties', () => {
+    const model = new LossModel();
+    // Sawtooth of 5 s between 40 and 90 ms of queue; the top is lost.
+    for (let i = 0; i < 30_000; i++) {
+      const now = i * 10_000;
+      const transitUs = 20_000 + 40_000 + (i % 500) * 100;
+      if (i % 500 >= 495) model.onLost(i, now, now, false, 49_000);
+      else model.onAcked(now, transitUs);
+    }
+    expect(model.congestionCount).toBe(model.lostCount);
+    expect(model.lossRatio).toBe(0);
   });
 
   test('does not count what the controller calls congestion', () => {

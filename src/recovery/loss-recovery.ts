@@ -190,7 +190,7 @@ export class LossRecovery {
       numbersAbove[i] = above;
       above += (ack.ends[i] as number) - (ack.starts[i] as number) + 1;
     }
-    this.#receiveClock.follow(ack);
+    this.#receiveClock.follow(ack, now);
     for (let i = ack.rangeCount - 1; i >= 0; i--) {
       if ((ack.ends[i] as number) < packets.first) continue;
       if (!this.#ackRange(ack, i, now)) return WireError.PROTOCOL_VIOLATION;

@@ -4,24 +4,26 @@ import type { AckFrame } from '../wire/ack.ts';
 
 const TWO_32 = 4_294_967_296;
 
-/** One per connection and direction. Right as long as ACKs are less than 35 minutes apart; keep-alives are 15 s apart. */
+/**
+ * One per connection and direction. The peer's clock goes as fast as ours: of the times that 32 bits can mean, the one is
+ * right that lies nearest to where the last one would be by now. True after any silence (an idle connection may be silent
+ * for a day), as long as two ACKs in a row are not delayed 35 minutes differently.
+ */
 export class ReceiveClock {
   #baseUs: Micros = Number.NaN;
-  #low = 0;
+  #followedAtUs: Micros = 0;
 
-  /** Takes the time of the largest packet of `ack`; `timeOf` then speaks of this ACK. */
-  follow(ack: AckFrame): void {
+  /** Takes the time of the largest packet of `ack`, which came `now`, our clock; `timeOf` then speaks of this ACK. */
+  follow(ack: AckFrame, now: Micros): void {
     if (ack.timeCount === 0) return;
     const low = ack.times[0] as number;
     if (Number.isNaN(this.#baseUs)) {
       this.#baseUs = low;
     } else {
-      let step = low - this.#low;
-      if (step < -TWO_32 / 2) step += TWO_32;
-      else if (step >= TWO_32 / 2) step -= TWO_32;
-      this.#baseUs += step;
+      const expectedUs = this.#baseUs + (now - this.#followedAtUs);
+      this.#baseUs = low + TWO_32 * Math.round((expectedUs - low) / TWO_32);
     }
-    this.#low = low;
+    this.#followedAtUs = now;
   }
 
   /** Receive time of the `index`-th highest packet number of the ACK at hand, or NaN if it has none. */

@@ -17,10 +17,19 @@ export function deferred<T>(): Deferred<T> {
   return { promise, resolve, reject };
 }
 
+interface Reader {
+  hasLeft: boolean;
+}
+
+/** What a reader was promised. */
+interface Waiting<T> extends Deferred<IteratorResult<T>> {
+  readonly reader: Reader;
+}
+
 /** Items in order for one consumer at a time. Ends cleanly, or with an error after the last item. */
 export class AsyncQueue<T> implements AsyncIterable<T> {
   #items: T[] = [];
-  #waiting: Deferred<IteratorResult<T>>[] = [];
+  #waiting: Waiting<T>[] = [];
   #isEnded = false;
   #error: unknown;
   /** Beyond this the oldest item is handed to `onOverflow` and forgotten. */
@@ -64,8 +73,9 @@ export class AsyncQueue<T> implements AsyncIterable<T> {
     else waiting.reject(error);
   }
 
-  next(): Promise<IteratorResult<T>> {
-    const waiting = deferred<IteratorResult<T>>();
+  #next(reader: Reader): Promise<IteratorResult<T>> {
+    if (reader.hasLeft) return Promise.resolve({ value: undefined, done: true });
+    const waiting = { ...deferred<IteratorResult<T>>(), reader };
     const item = this.#items.shift();
     if (item !== undefined) waiting.resolve({ value: item, done: false });
     else if (this.#isEnded) this.#finish(waiting);
@@ -73,7 +83,18 @@ export class AsyncQueue<T> implements AsyncIterable<T> {
     return waiting.promise;
   }
 
+  /** One reader. `return`, which leaving a `for await` calls, ends it alone: what it waits for goes to the next. */
   [Symbol.asyncIterator](): AsyncIterator<T> {
-    return { next: () => this.next() };
+    const reader: Reader = { hasLeft: false };
+    return {
+      next: () => this.#next(reader),
+      return: () => {
+        reader.hasLeft = true;
+        const left = this.#waiting.filter((waiting) => waiting.reader === reader);
+        this.#waiting = this.#waiting.filter((waiting) => waiting.reader !== reader);
+        for (const waiting of left) waiting.resolve({ value: undefined, done: true });
+        return Promise.resolve({ value: undefined, done: true });
+      },
+    };
   }
 }

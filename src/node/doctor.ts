@@ -39,11 +39,9 @@ export async function measure(
 ): Promise<DoctorAnswer> {
   const receiver = new ProbeReceiver();
   const reader = connection.datagrams[Symbol.asyncIterator]();
-  let isOver = false;
   const reading = (async () => {
     for (let next = await reader.next(); next.done !== true; next = await reader.next()) {
       receiver.onDatagram(next.value, nowUs());
-      if (isOver) return;
     }
   })();
   const { kind, durationMs } = request;
@@ -52,8 +50,9 @@ export async function measure(
   const probes = isSending ? await send(connection, durationMs) : { sent: 0, unsent: 0 };
   const restMs = (isSending ? 0 : durationMs) + SETTLE_MS;
   await new Promise((resolve) => setTimeout(resolve, restMs));
-  isOver = true;
-  void reading.catch(() => {});
+  // The next datagram is of the next measurement.
+  await reader.return?.();
+  await reading;
   return { ...probes, result: receiver.result() };
 }
 

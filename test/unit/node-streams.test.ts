@@ -9,7 +9,7 @@ const TOO_MUCH = new Uint8Array(8 * 1024 * 1024);
 
 /** The next stream that the server has for its application. */
 async function taken({ server }: LibraryPair): Promise<ReadableStream<Uint8Array>> {
-  return (await server.streams.incomingUnidirectional.next()).value;
+  return (await server.streams.incomingUnidirectional[Symbol.asyncIterator]().next()).value;
 }
 
 /** Drops what a stream says of its end. */
@@ -132,7 +132,7 @@ describe('a stream that was', () => {
     const kept = link.client.streams.createBidirectional({});
     ignore(kept.writable.getWriter().write(Uint8Array.of(42)));
     await link.run(50);
-    const { value } = await link.server.streams.incomingBidirectional.next();
+    const { value } = await link.server.streams.incomingBidirectional[Symbol.asyncIterator]().next();
     expect(value.id).toBe(kept.id);
   });
 });

@@ -12,7 +12,7 @@ const RELIABLE: TrackOptions = { kind: 'data', latency: Number.POSITIVE_INFINITY
 const LIVE: TrackOptions = { kind: 'data', latency: 20 };
 
 async function taken({ server }: LibraryPair): Promise<IncomingTrack> {
-  return (await server.tracks.incoming.next()).value;
+  return (await server.tracks.incoming[Symbol.asyncIterator]().next()).value;
 }
 
 /** What happens to one track with one media frame. */

@@ -5,21 +5,15 @@ import { buildCli, endPrograms, errorLines, millrace, type Program, portOf } fro
 beforeAll(buildCli);
 afterEach(endPrograms);
 
-/** A live call: `listener` names the side that listens. */
+/** A live call whose frames arrive: `listener` names the side that listens. */
 async function call(listener: 'send' | 'receive'): Promise<{ sender: Program; receiver: Program }> {
-  const source = 'test:?bitrate=1M';
   const json = ['--stats-json', 'stderr'];
-  if (listener === 'receive') {
-    const receiver = millrace(['receive', 'millrace://:0', 'test:', ...json]);
-    const sender = millrace(['send', source, `millrace://127.0.0.1:${await portOf(receiver)}`, ...json]);
-    await Promise.all([
-      sender.says(/"framesSent":[1-9]/),
-      receiver.says(/"framesSent"|"framesOnTime":[1-9]/),
-    ]);
-    return { sender, receiver };
-  }
-  const sender = millrace(['send', source, 'millrace://:0', ...json]);
-  const receiver = millrace(['receive', `millrace://127.0.0.1:${await portOf(sender)}`, 'test:', ...json]);
+  const send = (to: string): Program => millrace(['send', 'test:?bitrate=1M', to, ...json]);
+  const receive = (from: string): Program => millrace(['receive', from, 'test:', ...json]);
+  const first = listener === 'send' ? send('millrace://:0') : receive('millrace://:0');
+  const address = `millrace://127.0.0.1:${await portOf(first)}`;
+  const second = listener === 'send' ? receive(address) : send(address);
+  const [sender, receiver] = listener === 'send' ? [first, second] : [second, first];
   await Promise.all([sender.says(/"framesSent":[1-9]/), receiver.says(/"framesOnTime":[1-9]/)]);
   return { sender, receiver };
 }

@@ -1,8 +1,11 @@
 /** `millrace doctor` against a listener on loopback: what it finds, who refuses it, what a closed port looks like. */
 import { createSocket } from 'node:dgram';
-import { describe, expect, it } from 'vitest';
-import { errorLines, millrace, portOf } from '../helpers/cli.ts';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { buildCli, endPrograms, errorLines, millrace, portOf } from '../helpers/cli.ts';
 import { freePort } from '../helpers/free-port.ts';
+
+beforeAll(buildCli);
+afterEach(endPrograms);
 
 describe('millrace doctor', () => {
   it('measures the path to a receiver, beside its media, and the receiver goes on', async () => {
@@ -13,7 +16,7 @@ describe('millrace doctor', () => {
       `millrace://127.0.0.1:${port}`,
       '--json',
       '--duration',
-      '300ms',
+      '1s',
       '--inject',
       'loss=20%,seed=5',
     ]);

@@ -1,8 +1,8 @@
 /** TLS handshakes fed damaged, endless and no input, and closed at any moment. */
 import { spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { SeededRandom } from '../../src/base/random.ts';
 import { createClientHandshake, createServerHandshake, type TlsCredentials } from '../../src/node/tls.ts';
 import * as certificates from '../helpers/certificates.ts';
 import { drain, expectOneLine, handshake, settle, shake } from '../helpers/tls-pair.ts';
@@ -12,11 +12,15 @@ const otherPsk = new Uint8Array(32).fill(2);
 const { ca, server, client } = certificates;
 const caller: TlsCredentials = { servername: 'localhost', ca };
 
+// Of other seeds one in five hundred begins as a record does that is still to come, and is waited for.
+const noise = new Uint8Array(512);
+new SeededRandom(1).fill(noise);
+
 describe('TLS handshake under damage', () => {
   test.each([
     ['text', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
     ['zeros', Buffer.alloc(64)],
-    ['random bytes', randomBytes(512)],
+    ['random bytes (seed 1)', noise],
   ])('fails at both ends when it is fed %s', async (_what, garbage) => {
     for (const end of [createClientHandshake({ psk }), createServerHandshake({ psk })]) {
       await settle();

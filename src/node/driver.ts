@@ -93,6 +93,9 @@ export class Driver {
     const driver = new Driver(shared, accept);
     driver.#sockets = await Sockets.open(socket, {
       onDatagram: (datagram, path) => driver.#receive(datagram, path),
+      onUnanswerable: () => {
+        driver.#endpoint.counters.unroutable++;
+      },
       onIcmp: ({ code = '' }) => {
         debug(`ICMP error: ${code}`);
         for (const handler of driver.#handlers.values()) handler.onIcmp(code);

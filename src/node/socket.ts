@@ -7,7 +7,7 @@ import { TransportError } from '../base/errors.ts';
 import type { PathId } from '../base/protocol.ts';
 import { openFastSocket } from './fast-socket.ts';
 import { FaultInjector, type FaultOptions } from './faults.ts';
-import { logOnce } from './log.ts';
+import { debug, logOnce } from './log.ts';
 import { type Address, CONNECTED_PATH, PathTable } from './paths.ts';
 
 /** What is asked of the kernel per direction: 100 ms at 300 Mbit/s. Linux gives 208 KiB by default. */
@@ -36,9 +36,13 @@ export interface SocketOptions {
   readonly faults?: FaultOptions | undefined;
 }
 
+type OnSent = (error: NodeJS.ErrnoException | null) => void;
+
 /** What the owner of a socket hears. */
 export interface SocketEvents {
   onDatagram(datagram: Uint8Array, path: PathId): void;
+  /** A datagram from port 0 was dropped: it is valid (RFC 768), but nothing can be sent back to it, and nobody means it well. */
+  onUnanswerable(): void;
   /**
    * ICMP said that a datagram did not arrive: `ECONNREFUSED` that nobody listens there, others such as `EHOSTUNREACH` that a
    * firewall or router turned it away. Connected sockets only: an unconnected one is not told which peer it is about, and
@@ -103,7 +107,10 @@ export class UdpSocket {
     if (options.remote !== undefined) udp.paths.connect(options.remote);
     const { address: host, port } = socket.address();
     udp.address = { host, port };
-    socket.on('message', (message, remote) => events.onDatagram(message, udp.#pathOf(remote)));
+    socket.on('message', (message, remote) => {
+      if (remote.port === 0) events.onUnanswerable();
+      else events.onDatagram(message, udp.#pathOf(remote));
+    });
     socket.on('error', (error: NodeJS.ErrnoException) => {
       // Reading fails of nothing else: the kernel keeps what ICMP said for whichever system call comes next.
       if (udp.#isConnected && error.syscall === 'recvmsg') events.onIcmp(error);
@@ -135,15 +142,24 @@ export class UdpSocket {
 
   #send(slot: Buffer, size: number, path: PathId): void {
     if (this.#isClosed) return;
-    if (this.#isConnected) {
-      this.#socket.send(slot, 0, size);
-      return;
-    }
-    const address = this.paths.addressOf(path);
-    if (address !== undefined) this.#socket.send(slot, 0, size, address.port, address.host);
+    this.#hand(slot, size, path, undefined);
   }
 
-  readonly #onBatchSent = (error: NodeJS.ErrnoException | null): void => {
+  /** Gives it to the kernel. What dgram refuses by throwing is lost like any other datagram: a stranger may have chosen where to. */
+  #hand(bytes: Buffer, size: number, path: PathId, onSent: OnSent | undefined): void {
+    try {
+      if (this.#isConnected) {
+        this.#socket.send(bytes, 0, size, onSent);
+        return;
+      }
+      const address = this.paths.addressOf(path);
+      if (address !== undefined) this.#socket.send(bytes, 0, size, address.port, address.host, onSent);
+    } catch (error) {
+      debug(`not sent: ${(error as Error).message}`);
+    }
+  }
+
+  readonly #onBatchSent: OnSent = (error) => {
     // What was in the batch is lost like any other datagram; where it could not be cut, it was the last.
     if (error !== null && CANNOT_SEGMENT.has(error.code ?? '')) this.canBatch = false;
   };
@@ -154,10 +170,7 @@ export class UdpSocket {
   /** Sends `slab[0, size)` as datagrams of `SEGMENT_BYTES`, the last one what is left. */
   sendBatch(slab: Buffer, size: number, path: PathId): void {
     if (this.#isClosed) return;
-    const address = this.paths.addressOf(path);
-    if (this.#isConnected) this.#socket.send(slab, 0, size, this.#onBatchSent);
-    else if (address !== undefined)
-      this.#socket.send(slab, 0, size, address.port, address.host, this.#onBatchSent);
+    this.#hand(slab, size, path, this.#onBatchSent);
   }
 
   close(): void {

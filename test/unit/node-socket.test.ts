@@ -9,6 +9,8 @@ const passphrase = 'correct horse battery';
 
 afterEach(() => vi.restoreAllMocks());
 
+const events = { onDatagram: () => {}, onUnanswerable: () => {}, onIcmp: () => {}, onError: () => {} };
+
 describe('while the kernel takes no more', () => {
   test('no datagram is handed to it, neither of a paced sender nor a stateless reply, and all goes on after', async () => {
     // Faults befall single datagrams, so nothing is sent in batches.
@@ -52,7 +54,6 @@ describe('a batch that fails', () => {
     ['ENETUNREACH', true],
     ['EPERM', true],
   ])('with %s: batches go on: %s', async (code, goesOn) => {
-    const events = { onDatagram: () => {}, onIcmp: () => {}, onError: () => {} };
     const socket = await UdpSocket.open({ port: 0, family: 4, remote: { host, port: 9 } }, events);
     socket.canBatch = true;
     vi.spyOn(Socket.prototype, 'send').mockImplementation((...args: unknown[]) => {
@@ -62,4 +63,38 @@ describe('a batch that fails', () => {
     expect(socket.canBatch).toBe(goesOn);
     socket.close();
   });
+});
+
+describe('a datagram from port 0, where nobody can be answered,', () => {
+  /** Has a socket hear of a datagram: dgram itself sends none from there. */
+  function hear(socket: Socket, port: number): void {
+    socket.emit('message', Buffer.alloc(10), { address: host, family: 'IPv4', port, size: 10 });
+  }
+
+  test('is dropped where it comes in', async () => {
+    const bound = vi.spyOn(Socket.prototype, 'bind');
+    const heard: string[] = [];
+    const onDatagram = (): number => heard.push('datagram');
+    const onUnanswerable = (): number => heard.push('unanswerable');
+    const socket = await UdpSocket.open({ port: 0, family: 4 }, { ...events, onDatagram, onUnanswerable });
+    for (const port of [0, 9]) hear(bound.mock.contexts[0] as Socket, port);
+    expect(heard).toEqual(['unanswerable', 'datagram']);
+    socket.close();
+  });
+
+  test('counts among those of a listener that belong to no connection', async () => {
+    const bound = vi.spyOn(Socket.prototype, 'bind');
+    const listener = await listen({ host, passphrase });
+    hear(bound.mock.contexts[0] as Socket, 0);
+    expect(listener.getStats().unroutable).toBe(1);
+    await listener.close();
+  });
+});
+
+test('what dgram refuses to send is lost like any other datagram', async () => {
+  const socket = await UdpSocket.open({ port: 0, family: 4 }, events);
+  const path = socket.paths.pathOf(host, 0);
+  expect(() => socket.send(Buffer.alloc(100), 100, path)).not.toThrow();
+  expect(() => socket.sendBatch(Buffer.alloc(3000), 3000, path)).not.toThrow();
+  socket.close();
 });

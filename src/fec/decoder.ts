@@ -103,7 +103,7 @@ export class BlockDecoder {
   /**
    * Takes one source symbol, first copy or resend. O(1) unless a block at hand touches it.
    *
-   * @param bytes Kept as a view: the caller must not reuse the memory.
+   * @param bytes Kept as a view: the caller must not reuse, change or detach the memory.
    * @returns A {@link RepairReason}.
    */
   onSymbol(id: number, bytes: Uint8Array): number {
@@ -186,7 +186,9 @@ export class BlockDecoder {
 
   /** Forgets the oldest symbols, and the blocks that reach back to them, while more than `bytes` are held. */
   keepAtMost(bytes: number): void {
-    while (this.#window.heldBytes > bytes) this.#slideTo(this.#window.base + 1);
+    const window = this.#window;
+    // Its end as well: memory that somebody detached counted for more when it came than it does when it goes.
+    while (window.heldBytes > bytes && window.base < window.end) this.#slideTo(window.base + 1);
   }
 
   #check(first: number, stride: number, k: number, row: number, bytes: Uint8Array): number {

@@ -1,7 +1,6 @@
 /** App datagrams of one connection: unreliable messages that fit one packet. Names follow WebTransport. */
 import { copyBytes } from '../base/bytes.ts';
 import type { Micros } from '../base/protocol.ts';
-import { slackOf } from '../base/slack.ts';
 import type { Connection as Core } from '../connection/connection.ts';
 import { type DatagramOutcome, INCOMING_DATAGRAMS_MAX } from '../connection/datagrams.ts';
 import { datagramFrameSize } from '../wire/stream.ts';
@@ -76,9 +75,9 @@ export class Datagrams implements AsyncIterable<Uint8Array> {
     return this.#incoming[Symbol.asyncIterator]();
   }
 
-  /** @internal What waits does not keep whole batches of packets alive. */
+  /** @internal Copied: the packet has other frames, which must outlive whatever the application does with its own. */
   onDatagram(bytes: Uint8Array): void {
-    this.#incoming.push(slackOf(bytes) > 0 ? copyBytes(bytes) : bytes);
+    this.#incoming.push(copyBytes(bytes));
   }
 
   /** @internal */

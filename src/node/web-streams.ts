@@ -96,7 +96,7 @@ export class StreamWriter {
 
 /**
  * What has arrived is handed out in chunks of up to so much: a WHATWG chunk costs more than to copy 1200 bytes
- * (ARCHITECTURE.md), and a copy lets go of the datagrams that the pieces lie in.
+ * (ARCHITECTURE.md), and a copy lets go of the datagrams that the pieces lie in, and is the application's alone.
  */
 const CHUNK_BYTES_MAX = 65_536;
 
@@ -130,11 +130,11 @@ export class StreamReader {
     );
   }
 
-  /** All that is there, up to a chunk; a single piece is not copied. */
+  /** All that is there, up to a chunk. */
   #read(): Uint8Array | undefined {
     let piece = this.#rest ?? this.#stream.read();
     this.#rest = undefined;
-    if (piece === undefined || this.#stream.readableBytes === 0) return piece;
+    if (piece === undefined) return undefined;
     const chunk = new Uint8Array(Math.min(CHUNK_BYTES_MAX, piece.length + this.#stream.readableBytes));
     let filled = 0;
     while (piece !== undefined) {

@@ -104,8 +104,9 @@ export class ReceiveStream {
   }
 
   /**
-   * The next contiguous piece: a view that the caller owns, of at least one byte. Undefined: nothing now;
-   * `onReadable` tells when to come back, `isFinished` and `resetCode` whether to.
+   * The next contiguous piece: a view of at least one byte, for the caller to read and write. It lies in a datagram with
+   * other frames: whoever gives memory away copies it first. Undefined: nothing now; `onReadable` tells when to come back,
+   * `isFinished` and `resetCode` whether to.
    */
   read(): Uint8Array | undefined {
     const bytes = this.#pieces.take();

@@ -17,7 +17,6 @@ export class HeldBudget {
 export class HeldShare {
   #budget: HeldBudget;
   #bytes = 0;
-  #slackBytes = 0;
 
   constructor(budget: HeldBudget) {
     this.#budget = budget;
@@ -40,24 +39,18 @@ export class HeldShare {
 
   /** @returns `view`, or a copy if it would pin too much. Let go of by {@link release} with its slack. */
   keep(view: Uint8Array): Uint8Array {
-    const { slack } = this.#budget;
-    const before = slack.bytes;
-    const kept = slack.keep(view);
-    this.#slackBytes += slack.bytes - before;
-    return kept;
+    return this.#budget.slack.keep(view);
   }
 
   /** Slack of what {@link keep} returned. */
   release(slackBytes: number): void {
-    this.#slackBytes -= slackBytes;
     this.#budget.slack.release(slackBytes);
   }
 
-  /** What is held is no longer the connection's, but belongs to whoever reads it. */
+  /** What is held, no views among it, is no longer the connection's, but belongs to whoever reads it. */
   detach(): void {
     const budget = new HeldBudget();
     this.#budget.bytes -= this.#bytes;
-    this.#budget.slack.release(this.#slackBytes);
     this.#budget = budget;
   }
 }

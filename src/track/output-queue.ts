@@ -3,20 +3,19 @@
  * too much is dropped whole, oldest first, and counted. Source: DESIGN D3.
  */
 import { type Micros, NEVER } from '../base/protocol.ts';
-import { slackOf } from '../base/slack.ts';
 import { Deque } from './deque.ts';
 import type { HeldShare } from './held.ts';
 import { FRAME_HELD_BYTES, OUTPUT_AGE_US_MIN } from './limits.ts';
 import type { Arrival, ReceivedFrame } from './types.ts';
 
 interface Mutable extends ReceivedFrame {
-  data: Uint8Array;
   skipped: number;
 }
 
 /** What {@link OutputQueue.push} takes: a received frame before it is known how many it skips. */
 export interface OutputFrame {
-  data: Uint8Array;
+  /** Nobody else's memory. */
+  readonly data: Uint8Array;
   readonly timestampUs: number;
   readonly durationUs: number | undefined;
   readonly keyFrame: boolean;
@@ -48,7 +47,6 @@ export class OutputQueue {
   push(frame: OutputFrame, latencyUs: Micros, now: Micros): void {
     this.#frames.push(frame);
     this.#pushedAtUs.push(now);
-    frame.data = this.#held.keep(frame.data);
     this.bytes += frame.data.length;
     this.#held.charge(frame.data.length + FRAME_HELD_BYTES);
     const oldest = now - Math.max(latencyUs, OUTPUT_AGE_US_MIN);
@@ -74,7 +72,6 @@ export class OutputQueue {
     this.#pushedAtUs.shift();
     this.bytes -= frame.data.length;
     this.#held.charge(-frame.data.length - FRAME_HELD_BYTES);
-    this.#held.release(slackOf(frame.data));
     return frame;
   }
 

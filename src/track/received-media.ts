@@ -1,7 +1,9 @@
 /**
- * One media frame on its way in: the pieces at hand, as views of the packets they came in, until it is complete.
+ * One media frame on its way in: the pieces at hand, as views of the packets they came in, until it is complete. Then its
+ * bytes are memory of its own, which the application may write into and give away: the packet is the FEC decoder's too.
  * Nothing is allocated in proportion to a number the peer claims. Source: docs/wire-format.md §3.6.
  */
+import { copyBytes } from '../base/bytes.ts';
 import type { Micros } from '../base/protocol.ts';
 import { slackOf } from '../base/slack.ts';
 import type { SourceSymbolHeader } from '../wire/symbol.ts';
@@ -81,10 +83,10 @@ export class ReceivedMedia {
   /** Takes a symbol that is not at hand yet. */
   add(header: SourceSymbolHeader, symbol: Uint8Array): void {
     const size = header.dataBytes;
-    const view = symbol.subarray(header.dataAt, header.dataAt + size);
-    const piece = this.#held.keep(view);
-    if (piece === view) this.#slackBytes += slackOf(view);
-    this.#pieces[header.index] = piece;
+    this.#pieces[header.index] =
+      this.count === 1
+        ? copyBytes(symbol, header.dataAt, header.dataAt + size)
+        : this.#keep(symbol.subarray(header.dataAt, header.dataAt + size));
     this.#charge(size + PIECE_HELD_BYTES + (this.have === 0 && this.count > 1 ? PIECES_HELD_BYTES : 0));
     this.have++;
     if (header.index !== 0) return;
@@ -95,7 +97,13 @@ export class ReceivedMedia {
     this.durationUs = header.durationUs;
   }
 
-  /** All symbols are at hand: puts them together. A media frame of one symbol stays a view. */
+  #keep(view: Uint8Array): Uint8Array {
+    const piece = this.#held.keep(view);
+    if (piece === view) this.#slackBytes += slackOf(view);
+    return piece;
+  }
+
+  /** All symbols are at hand: puts them together. That of a media frame of one symbol has been copied already. */
   complete(now: Micros): void {
     this.isComplete = true;
     this.completedAtUs = now;

@@ -151,7 +151,7 @@ export type Arrival = 'on-time' | 'fec' | 'resent' | 'late';
 
 /** One media frame for the application. */
 export interface ReceivedFrame {
-  /** Owned by the application now (may be a view of the datagram it came in). */
+  /** The application's, memory and all. */
   readonly data: Uint8Array;
   readonly timestampUs: number;
   /** undefined if the sender did not say. */

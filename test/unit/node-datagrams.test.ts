@@ -11,12 +11,10 @@ test('messages that wait for the application do not keep the batches of packets 
   );
   const batch = new Uint8Array(65_536).fill(7);
   datagrams.onDatagram(batch.subarray(100, 105));
-  datagrams.onDatagram(batch.subarray(0, 60_000));
   const messages = datagrams[Symbol.asyncIterator]();
   const small = (await messages.next()).value as Uint8Array;
   expect(small).toEqual(new Uint8Array(5).fill(7));
   expect(small.buffer.byteLength).toBe(5);
-  expect(((await messages.next()).value as Uint8Array).buffer).toBe(batch.buffer);
 });
 
 test('maxAge is a number from 0, Infinity too', () => {

@@ -9,6 +9,7 @@ import { inRange } from './in-range.ts';
 import { routeOfCaller } from './known-rates.ts';
 import { type ResolvedHost, resolveHost } from './resolve.ts';
 import { sharedOptions, type TransportOptions } from './shared-options.ts';
+import { checkSignal } from './signal.ts';
 import { parseTarget, type Target } from './target.ts';
 import { createClientHandshake } from './tls.ts';
 
@@ -36,6 +37,7 @@ export async function connect(target: string | Target, options: ConnectOptions =
   const merged: ConnectOptions = { ...fromUri, ...withoutUndefined(options) };
   const timeoutMs = inRange(merged.timeout, 'timeout', 1, 600_000, 5000);
   const { identity = '', signal } = merged;
+  checkSignal(signal);
   if (Buffer.byteLength(identity) > IDENTITY_BYTES_MAX) {
     throw new RangeError(`identity has more than ${IDENTITY_BYTES_MAX} bytes`);
   }
@@ -108,9 +110,10 @@ async function within<T>(
   const { promise, reject } = deferred<never>();
   const onAbort = (): void => reject(abortError(signal));
   const onLate = (): void => reject(new TransportError('ERR_MILLRACE_TIMEOUT', lateText()));
-  const timer = setTimeout(onLate, timeoutMs);
-  signal?.addEventListener('abort', onAbort, { once: true });
+  let timer: NodeJS.Timeout | undefined;
   try {
+    timer = setTimeout(onLate, timeoutMs);
+    signal?.addEventListener('abort', onAbort, { once: true });
     return await Promise.race([work, promise]);
   } finally {
     clearTimeout(timer);

@@ -17,6 +17,7 @@ import { logOnce } from './log.ts';
 import type { Address } from './paths.ts';
 import { resolveHost } from './resolve.ts';
 import { sharedOptions, type TransportOptions } from './shared-options.ts';
+import { checkSignal } from './signal.ts';
 
 /** What a listener is made with. Milliseconds. */
 export interface ListenOptions extends TransportOptions, Credentials {
@@ -124,6 +125,7 @@ export class Listener implements AsyncIterable<Connection>, AsyncDisposable {
  */
 export async function listen(options: ListenOptions = {}): Promise<Listener> {
   checkListener(options);
+  checkSignal(options.signal);
   const port = inRange(options.port, 'port', 0, 65_535, 0);
   throwIfAborted(options.signal);
   let driver!: Driver;

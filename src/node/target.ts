@@ -41,7 +41,7 @@ export function parseTarget(target: string | Target): ParsedTarget {
   const parsed: Record<string, unknown> = {
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: Number(url.port),
-    resource: decodeURIComponent(url.pathname.replace(/^\//, '')),
+    resource: decoded(url.pathname.replace(/^\//, '')),
   };
   for (const [given, value] of url.searchParams) {
     // `start-bitrate`, as on the command line, is `startBitrate`.
@@ -54,6 +54,15 @@ export function parseTarget(target: string | Target): ParsedTarget {
       );
   }
   return checked(parsed as unknown as ParsedTarget);
+}
+
+/** The resource as it was meant. */
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    throw new TypeError(`the resource has a % that begins no UTF-8 escape; write %25 for a % of its own`);
+  }
 }
 
 function checked(target: ParsedTarget): ParsedTarget {

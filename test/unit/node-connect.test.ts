@@ -74,3 +74,18 @@ test('a lossTolerance that there is not is the caller’s mistake', async () => 
   await expect(connect(url, { passphrase, lossTolerance })).rejects.toThrow(TypeError);
   await expect(listen({ passphrase, lossTolerance })).rejects.toThrow(TypeError);
 });
+
+test('a signal that is none is the caller’s mistake at once, and nothing goes on behind it', async () => {
+  const signal = {} as AbortSignal;
+  const armed = vi.spyOn(globalThis, 'setTimeout');
+  await expect(connect(url, { passphrase, signal })).rejects.toThrow(TypeError);
+  await expect(listen({ passphrase, signal })).rejects.toThrow(TypeError);
+  expect(armed).not.toHaveBeenCalled();
+  armed.mockRestore();
+});
+
+test('a resource with a % that begins no escape is a TypeError that says what to write', async () => {
+  const attempt = connect('millrace://127.0.0.1:9000/%zz', { passphrase });
+  await expect(attempt).rejects.toThrow(TypeError);
+  await expect(attempt).rejects.toThrow('write %25');
+});

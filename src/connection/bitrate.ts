@@ -51,6 +51,8 @@ class Share implements Claim {
   readonly isFirst: boolean;
   readonly weight: number;
   maxBps: number = Number.POSITIVE_INFINITY;
+  /** What the application would send on it if it were proven; 0 = nothing more. */
+  wishBps = 0;
   usedBps = 0;
   shareBps = 0;
   toldBps = 0;
@@ -102,6 +104,8 @@ export class Bitrate {
   #peakBeforeBps = 0;
   #peakFromUs: Micros = 0;
   #wantedBps: number = Number.POSITIVE_INFINITY;
+  /** The largest wish of a live track, as the controller knows it. */
+  #wishBps = 0;
   /** Media bytes per wire byte, lately; when that was measured; what all tracks had sent then. */
   #yield = 0.93;
   #yieldAtUs: Micros = 0;
@@ -160,9 +164,13 @@ export class Bitrate {
     this.#shareOf(track).maxBps = maxBps;
   }
 
-  /** The application would send this much media more on some track if it were proven; 0 = nothing is wanted. */
-  want(bps: number): void {
-    this.#state.controller.setWantedRate((bps * MAX_HEADROOM) / this.#yield);
+  /** The application would send this much media on the track if it were proven; 0 = nothing is wanted. */
+  want(track: TrackSender, bps: number): void {
+    const share = this.#shareOf(track);
+    if (bps === share.wishBps) return;
+    share.wishBps = bps;
+    // A wish of a track that has ended is as good as none.
+    this.#wish(this.#state.tracks.liveSenders());
   }
 
   /** What a ladder that sends on `track` wants to know of the path. */
@@ -246,6 +254,7 @@ export class Bitrate {
       maxBps += share.maxBps;
     }
     this.#limitProbing(maxBps);
+    this.#wish(tracks);
     shareOut(claims, this.#availableBps);
     for (const track of tracks) {
       const share = this.#shareOf(track);
@@ -255,6 +264,15 @@ export class Bitrate {
       share.toldAtUs = now;
       events.push({ type: 'bitrate', trackId: track.id, bps, maxFrameBytes: this.maxFrameBytesOf(track) });
     }
+  }
+
+  /** The largest wish is proven for: whichever track has it, a rise on the way there serves the others. It ends with its track. */
+  #wish(tracks: readonly TrackSender[]): void {
+    let wishBps = 0;
+    for (const track of tracks) wishBps = Math.max(wishBps, this.#shares.get(track)?.wishBps ?? 0);
+    if (wishBps === this.#wishBps) return;
+    this.#wishBps = wishBps;
+    this.#state.controller.setWantedRate((wishBps * MAX_HEADROOM) / this.#yield);
   }
 
   /** Nothing is proven that neither the encoders, at most `maxBps` of media, nor their largest frames can use. */

@@ -240,9 +240,12 @@ export class Connection implements Protocol<ConnectionEvent> {
     this.#bitrate.limit(track, maxBps);
   }
 
-  /** The application would send this much media at once if it were proven, bits per second; 0 = nothing is wanted. */
-  wantRate(bps: number): void {
-    this.#bitrate.want(bps);
+  /**
+   * The application would send this much media on the track at once if it were proven, bits per second; 0 = nothing is
+   * wanted. The largest wish of all live tracks counts; a wish ends with its track.
+   */
+  wantRate(track: TrackSender, bps: number): void {
+    this.#bitrate.want(track, bps);
   }
 
   /** Fills in what a ladder that sends on `track` wants to know. */

@@ -116,7 +116,6 @@ export class OutgoingTrack extends EventTarget {
   #ended: Deferred<void> | undefined;
   #ready: Deferred<void> | undefined;
   #isEnding = false;
-  #wantedBps = 0;
   #isOver = false;
 
   /** @internal Made by `Connection.createTrack` only. */
@@ -152,9 +151,7 @@ export class OutgoingTrack extends EventTarget {
 
   /** @internal A ladder would send this much if it were proven, bits per second; 0 = nothing is wanted. */
   want(bps: number): void {
-    if (bps === this.#wantedBps || this.#isOver) return;
-    this.#wantedBps = bps;
-    this.#host.core.wantRate(bps);
+    if (this.#sender !== undefined && !this.#isOver) this.#host.core.wantRate(this.#sender, bps);
   }
 
   /** @internal Fills in what a ladder wants to know of the path. */

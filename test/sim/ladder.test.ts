@@ -70,7 +70,7 @@ function film(
         ladder.onFrame(rendition, keyFrame, bytes);
         connection.describePath(track, path);
         ladder.onPath(path, now);
-        connection.wantRate(ladder.wantedBps(now));
+        connection.wantRate(track, ladder.wantedBps(now));
         renditions.push({ bytes, timestampUs, keyFrame }, rendition, timestampUs, keyFrame, now);
       });
       // Each encoder takes its time.

@@ -136,6 +136,7 @@ async function main(): Promise<void> {
   const { server, url } = await serve(options.host, options.port, (request, response) => {
     const side = clipSide(request.url ?? '');
     if (side === undefined) page(request, response);
+    else if (request.headers['sec-fetch-site'] === 'cross-site') response.writeHead(403).end();
     else streamClip(addresses[side], response);
   });
   const programs = new Programs(generatePassphrase());
@@ -164,6 +165,8 @@ async function main(): Promise<void> {
       control.tell(text);
     };
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      // Whoever is turned away may reset the connection: that ends nothing else.
+      socket.on('error', () => socket.destroy());
       const path = request.url ?? '';
       const address = mediaAddress(path, addresses);
       if (!isSameOrigin(request)) socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');

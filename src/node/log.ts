@@ -6,7 +6,7 @@ export const debug: (message: string) => void = debuglog('millrace');
 
 let warn: (message: string) => void = (message) => process.emitWarning(message, { code: 'MILLRACE_WARNING' });
 
-/** What `logOnce` has told; a handful of literals. */
+/** What `logOnce` has told by `warn`; a handful of literals. */
 const told: Set<string> = new Set();
 
 /** A warning the user should see, once per process: strangers may bring about its cause as often as they like. */
@@ -17,7 +17,8 @@ export function logOnce(subject: string, message: string): void {
   warn(message);
 }
 
-/** The command line prints warnings in its own form. */
+/** The command line prints warnings in its own form. A new printer has told nothing yet. */
 export function setWarningPrinter(printer: (message: string) => void): void {
   warn = printer;
+  told.clear();
 }

@@ -1,6 +1,6 @@
 /** The demo's server without a browser: what it says when it cannot start, whom it turns away, and what it leaves. */
 import { readdirSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, request } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -73,7 +73,13 @@ it('serves the page, turns other sites away, and leaves nothing behind after Ctr
     expect(response.headers.get('content-type')).toContain(type);
     expect((await response.text()).length).toBeGreaterThan(1_000);
   }
-  expect((await fetch(`${url}../package.json`)).status).toBe(404);
+  for (const path of ['/../package.json', '/%2e%2e/package.json', '/..%2fpackage.json', '//package.json']) {
+    expect(await statusOf(url, path), path).toBe(404);
+  }
+  for (const side of ['tcp', 'millrace']) {
+    expect(await statusOf(url, `/clip/${side}`, { 'sec-fetch-site': 'cross-site' })).toBe(403);
+    expect(await statusOf(url, `/clip/${side}`, { 'sec-fetch-site': 'same-origin' })).toBe(200);
+  }
   for (const path of ['control', 'millrace/sender', 'tcp/receiver']) {
     const socket = new WebSocket(`${url.replace('http', 'ws')}${path}`, { origin: 'http://evil.example' });
     await new Promise<void>((resolve, reject) => {
@@ -107,6 +113,22 @@ it('ends by itself after --duration, and its programs with it when it is killed'
   await killed.end();
   await expect.poll(() => children.filter(isAlive)).toEqual([]);
 });
+
+/** `fetch` would tidy the path. */
+async function statusOf(
+  url: string,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<number | undefined> {
+  return await new Promise((resolve, reject) => {
+    request(url, { path, headers }, (response) => {
+      resolve(response.statusCode);
+      response.destroy();
+    })
+      .on('error', reject)
+      .end();
+  });
+}
 
 async function reach(port: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {

@@ -1,4 +1,5 @@
 /** The receiving side of a track as applications see it. Timestamps in microseconds, latency in milliseconds. */
+import { TransportError } from '../base/errors.ts';
 import type { Connection as Core } from '../connection/connection.ts';
 import type { ReceiveStream } from '../stream/receive.ts';
 import { checkErrorCode } from '../stream/send.ts';
@@ -38,7 +39,8 @@ const FRAME_OVERHEAD_BYTES = 256;
 
 /**
  * Media frames as they come. Iterate, or call `read()` after each `readable` event (cheaper). Ends when the sender ends
- * the track or the connection ends.
+ * the track or the connection ends; iterating fails with ERR_MILLRACE_PROTOCOL after the last media frame in front of bytes
+ * that are none.
  */
 export class IncomingTrack extends EventTarget implements AsyncIterable<Frame> {
   readonly id: number;
@@ -113,13 +115,14 @@ export class IncomingTrack extends EventTarget implements AsyncIterable<Frame> {
 
   #decode(): void {
     const stream = this.#stream as ReceiveStream;
+    if (stream.stopCode !== undefined) return;
     while (this.#decodedBytes < READ_AHEAD_BYTES) {
       const bytes = stream.read();
       if (bytes === undefined) break;
       const error = this.#decoder.push(bytes, this.#take);
       if (error !== 0) {
-        stream.stop(error);
-        break;
+        this.#fail(stream, error);
+        return;
       }
     }
     this.#wake();
@@ -127,6 +130,18 @@ export class IncomingTrack extends EventTarget implements AsyncIterable<Frame> {
       this.#isComplete = this.#decoder.isAtBoundary;
       this.#isEnded = true;
     }
+  }
+
+  /** What came is no media frame. No event follows: the peer's answer to the stop tells us nothing new. */
+  #fail(stream: ReceiveStream, wireCode: number): void {
+    stream.stop(wireCode);
+    this.#isEnded = true;
+    this.#error ??= new TransportError(
+      'ERR_MILLRACE_PROTOCOL',
+      `track ${this.id} holds bytes that are no media frame; one of the two ends runs a faulty or hostile implementation`,
+      { wireCode },
+    );
+    this.#wake();
   }
 
   /** Takes one record of a reliable track. */

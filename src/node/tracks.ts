@@ -207,6 +207,8 @@ export class Tracks {
     const outgoing = this.#outgoingByStream.get(streamId);
     this.incoming.remove((track) => track === incoming);
     this.#incomingByStream.delete(streamId);
+    // Nothing tells this track of an end from here on: whoever waits for it learns it now.
+    incoming?.onEnded(false);
     if (outgoing !== undefined) this.#outgoing.delete(outgoing.id);
     this.#outgoingByStream.delete(streamId);
     return incoming !== undefined || outgoing !== undefined;

@@ -190,10 +190,13 @@ async function pump(
   const flush = (): void => parser.flush((unit) => void sink(unit));
   for (const chunk of head) parser.push(chunk, collect);
   await deliver();
-  for (let next = pending ?? chunks.next(); !signal.aborted; next = chunks.next()) {
+  let first = pending;
+  while (!signal.aborted) {
+    const next = first ?? chunks.next();
+    first = undefined;
     const timer = isLive ? setTimeout(flush, FLUSH_MS) : undefined;
-    const result = await next;
-    clearTimeout(timer);
+    // An input that is stopped fails here, and nobody waits any more for what a flush would send.
+    const result = await next.finally(() => clearTimeout(timer));
     if (result.done) break;
     parser.push(result.value, collect);
     await deliver();

@@ -4,6 +4,7 @@
  */
 import { TransportError } from '../base/errors.ts';
 import {
+  BUSY_CODE,
   type Connection,
   createLadder,
   type OutgoingTrack,
@@ -39,8 +40,10 @@ export interface PeerHooks {
   readonly note: (line: string) => void;
 }
 
-/** How a graceful end of an interrupted transfer is told to the receiver. */
-const INTERRUPTED_CODE = 1;
+/** How a receiver is told that it does not get all of the media. */
+const INCOMPLETE_CODE = 1;
+/** What somebody is told who comes while the others are told good-bye. */
+export const MEDIA_IS_OVER = 'the media is over';
 /** Live media settles within its latency; this much more is for the path. */
 const SETTLE_EXTRA_MS = 2_000;
 /** A receiver that stops a file says why when it closes, which follows at once. */
@@ -50,6 +53,8 @@ const REASON_WAIT_MS = 1_000;
 export class Peer {
   readonly connection: Connection;
   readonly statsPeer: StatsPeer;
+  /** Why it cannot be served any longer. */
+  failure: TransportError | undefined;
   readonly #options: (key: TrackKey) => TrackOptions;
   readonly #hooks: PeerHooks;
   readonly #tracks: Map<number, OutgoingTrack> = new Map();
@@ -137,7 +142,7 @@ export class Peer {
     const isReliable = latencyMs === Number.POSITIVE_INFINITY;
     if (isInterrupted && isReliable) {
       // Half a file must not look like a whole one.
-      await connection.close({ closeCode: INTERRUPTED_CODE, reason: 'the sender was interrupted' });
+      await connection.close({ closeCode: INCOMPLETE_CODE, reason: 'the sender was interrupted' });
       return;
     }
     if (this.#isStopped && isReliable) await this.#failStopped();
@@ -152,7 +157,7 @@ export class Peer {
   async #failStopped(): Promise<never> {
     const { connection } = this;
     await Promise.race([connection.closed, delay(REASON_WAIT_MS)]);
-    await connection.close({ closeCode: INTERRUPTED_CODE, reason: 'the receiver stopped' });
+    await connection.close({ closeCode: INCOMPLETE_CODE, reason: 'the receiver stopped' });
     throw new TransportError(
       'ERR_MILLRACE_STREAM_STOPPED',
       'the receiver stopped before the end of the media; see what it says',
@@ -181,6 +186,7 @@ export class Peers {
   readonly first: Promise<void> = new Promise((resolve) => {
     this.#firstReady = resolve;
   });
+  #hasServed = false;
   #isFinishing = false;
 
   /** @param announced Tracks that every peer gets at once, before there is media. */
@@ -200,6 +206,16 @@ export class Peers {
 
   get count(): number {
     return this.#peers.size;
+  }
+
+  /** The media is over: nobody is served any more. */
+  get isFinishing(): boolean {
+    return this.#isFinishing;
+  }
+
+  /** Somebody was there for the media. */
+  get hasServed(): boolean {
+    return this.#hasServed;
   }
 
   /** Bytes of a media frame that fit one source symbol towards everybody, or `byDefault`. */
@@ -231,18 +247,30 @@ export class Peers {
   }
 
   /**
-   * Serves one receiver until its connection ends. Rejects if that failed, or if the receiver left a file before its
-   * end; whoever leaves a live call has seen enough.
+   * Serves one receiver until its connection ends. Rejects if that failed, if the receiver does not take what is sent, or
+   * if it left a file before its end; whoever leaves a live call has seen enough.
    */
   async serve(connection: Connection): Promise<void> {
+    if (this.#isFinishing) {
+      // `finish` has said good-bye to those who were there: nobody would end this one.
+      await connection.close({ closeCode: BUSY_CODE, reason: MEDIA_IS_OVER });
+      return;
+    }
     const peer = new Peer(connection, this.#options, this.#hooks);
-    for (const key of this.#announced) peer.announce(key);
+    try {
+      for (const key of this.#announced) peer.announce(key);
+    } catch (error) {
+      await turnAway(connection, error);
+      throw error;
+    }
     this.#peers.add(peer);
     this.#reporter.add(peer.statsPeer);
     refuseTracks(connection);
+    this.#hasServed = true;
     this.#firstReady();
     try {
       await connection.closed;
+      if (peer.failure !== undefined) throw peer.failure;
       if (!this.#isFinishing && this.#latencyMs === Number.POSITIVE_INFINITY) {
         throw new TransportError(
           'ERR_MILLRACE_PEER_CLOSED',
@@ -264,8 +292,13 @@ export class Peers {
         if (ready !== undefined)
           wait = wait === undefined ? ready : Promise.all([wait, ready]).then(() => {});
       } catch (error) {
+        if (!(error instanceof TransportError)) throw error;
         // A connection that ended in this very moment; `serve` learns why.
-        if (!(error instanceof TransportError && error.code === 'ERR_MILLRACE_CLOSED')) throw error;
+        if (error.code === 'ERR_MILLRACE_CLOSED') continue;
+        // What one receiver does not take is no reason to keep it from the others.
+        peer.failure = error;
+        this.#peers.delete(peer);
+        void turnAway(peer.connection, error);
       }
     }
     return wait;
@@ -276,6 +309,12 @@ export class Peers {
     this.#isFinishing = true;
     await Promise.all([...this.#peers].map((peer) => peer.finish(isInterrupted, this.#latencyMs)));
   }
+}
+
+/** Ends the connection of a receiver that cannot be served. */
+function turnAway(connection: Connection, error: unknown): Promise<void> {
+  const reason = `the sender cannot serve this receiver: ${(error as Error).message}`;
+  return connection.close({ closeCode: INCOMPLETE_CODE, reason });
 }
 
 /** A sender takes no media: two senders that call one another learn it at once. */

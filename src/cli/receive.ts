@@ -3,10 +3,10 @@
  * from the sender that calls. Source: docs/cli.md.
  */
 
-import { BUSY_CODE, type Connection, type IncomingTrack } from '../index.ts';
+import { BUSY_CODE, type Connection, type IncomingTrack, TransportError } from '../index.ts';
 import { statsPeer } from './counters.ts';
 import { readCredentials } from './credentials.ts';
-import { isBrokenPipe, UsageError } from './errors.ts';
+import { describeError, isBrokenPipe, UsageError } from './errors.ts';
 import type { CliIo } from './io.ts';
 import { type MediaOutput, openOutput } from './media-output.ts';
 import type { CliOptions } from './option-values.ts';
@@ -86,11 +86,13 @@ export async function runReceive(args: readonly string[], io: CliIo): Promise<vo
             return true;
           }
           await connection.close({ closeCode: 1, reason: 'the receiver failed' });
-          throw error;
+          if (uri.mode === 'call' || !staysOpen(plan) || !isSendersFault(error)) throw error;
+          note(describeError(error, false));
+          return false;
         } finally {
           isBusy = false;
         }
-        return media.kind !== 'udp' && media.kind !== 'rtp';
+        return !staysOpen(plan);
       },
     );
   } catch (error) {
@@ -98,6 +100,16 @@ export async function runReceive(args: readonly string[], io: CliIo): Promise<vo
   } finally {
     await reporter.close();
   }
+}
+
+/** UDP has no end: a listener that writes to it waits for the next sender, and `--reconnect` calls again. */
+function staysOpen({ media }: ReceivePlan): boolean {
+  return media.kind === 'udp' || media.kind === 'rtp';
+}
+
+/** True when it was not our output that failed: the next sender may do better. */
+function isSendersFault(error: unknown): boolean {
+  return error instanceof TransportError && error.code !== 'ERR_MILLRACE_IO';
 }
 
 /** One sender's media on its way to one output. */
@@ -202,7 +214,8 @@ class Reception {
       // The connection's own failure is told by `closed`; an output that failed ends the connection.
       this.#isWhole = false;
       this.#failure ??= error;
-      await this.#connection.close({ closeCode: 1, reason: 'the receiver could not write' });
+      const reason = isSendersFault(error) ? (error as Error).message : 'the receiver could not write';
+      await this.#connection.close({ closeCode: 1, reason });
     }
   }
 }

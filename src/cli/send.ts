@@ -16,7 +16,7 @@ import { BitrateWatch, openBitrateListener } from './on-bitrate.ts';
 import type { CliOptions } from './option-values.ts';
 import { applyUriParameters, parseOptions } from './options.ts';
 import { LiveTimeline, systemClock } from './pace.ts';
-import { Peers, type TrackKey } from './peers.ts';
+import { MEDIA_IS_OVER, Peers, type TrackKey } from './peers.ts';
 import { hasResource, NO_RESOURCE, runSession } from './session.ts';
 import { StatsReporter } from './stats.ts';
 import { TEST_BITRATE_DEFAULT } from './test-media.ts';
@@ -147,7 +147,7 @@ export async function runSend(args: readonly string[], io: CliIo): Promise<void>
       },
       (connection) => serve(plan, peers, connection, note),
     );
-    const sending = sendAll(plan, io, peers, note, inputs.signal).finally(abortSession);
+    const sending = sendAll(plan, io, peers, note, inputs).finally(abortSession);
     // A session that is over ends the inputs; inputs that end, or fail, end the session.
     const stopInputs = (): void => inputs.abort();
     serving.then(stopInputs, stopInputs);
@@ -177,7 +177,8 @@ async function serve(
     await peers.serve(connection);
     return isCall;
   } catch (error) {
-    if (isCall || options.pace === 'off') throw error;
+    // Of a file that has been begun nobody else would get the whole.
+    if (isCall || (options.pace === 'off' && peers.hasServed)) throw error;
     note(`receiver left: ${(error as Error).message}`);
     return false;
   }
@@ -185,20 +186,22 @@ async function serve(
 
 function admit({ uri, options }: SendPlan, peers: Peers, request: CallRequest): Verdict {
   if (!hasResource(uri, request)) return NO_RESOURCE;
+  if (peers.isFinishing) return { reject: { code: BUSY_CODE, reason: MEDIA_IS_OVER } };
   const maxPeers = options.pace === 'off' ? 1 : (options.maxPeers ?? PEERS_MAX);
   if (peers.count < maxPeers) return true;
   return { reject: { code: BUSY_CODE, reason: 'as many receivers as --max-peers allows' } };
 }
 
-/** Runs every input to its end, then waits until everything has settled. */
+/** Runs every input to its end, or all of them until the first fails, then waits until everything has settled. */
 async function sendAll(
   plan: SendPlan,
   io: CliIo,
   peers: Peers,
   note: (line: string) => void,
-  signal: AbortSignal,
+  control: AbortController,
 ): Promise<void> {
   const { media, options } = plan;
+  const { signal } = control;
   const isReliable = options.pace === 'off';
   const startUs = systemClock.nowUs();
   const context: InputContext = {
@@ -223,9 +226,15 @@ async function sendAll(
       ? runLadderInput(source.input, source.renditions, sink, signal)
       : runInput(source, context, sink));
   });
+  const ended = Promise.all(inputs);
   try {
-    await Promise.all(inputs);
+    // A reliable input may wait for a receiver that never reads on: the signal ends it with the connection.
+    await (isReliable ? Promise.race([ended, aborted(signal)]) : ended);
   } catch (error) {
+    control.abort();
+    // The others must be silent before their tracks end. Reliable ones do not end: their connection is closed as it is,
+    // which is what an input that waits for a slow receiver waits for.
+    if (!isReliable) await Promise.allSettled(inputs);
     await peers.finish(true);
     throw error;
   }

@@ -16,9 +16,15 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
     return await dispatch(argv, io);
   } catch (error) {
     io.stderr.write(`${describeError(error, true, argv[0] !== 'doctor')}\n`);
-    if (/\bmillrace\b/i.test(io.env.NODE_DEBUG ?? '')) io.stderr.write(`${(error as Error).stack}\n`);
+    if (/\bmillrace\b/i.test(io.env.NODE_DEBUG ?? '')) io.stderr.write(`${framesOf(error)}\n`);
     return exitCodeOf(error);
   }
+}
+
+/** Where it happened. The message above it was printed without its secrets; in the stack it still has them. */
+function framesOf(error: unknown): string {
+  const lines = ((error as Error).stack ?? '').split('\n');
+  return lines.filter((line) => /^ +at /.test(line)).join('\n');
 }
 
 async function dispatch(argv: readonly string[], io: CliIo): Promise<number> {

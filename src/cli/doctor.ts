@@ -14,6 +14,7 @@ import { type DoctorFindings, describeFindings, recommendLatency, type UdpVerdic
 import { describeError, UsageError } from './errors.ts';
 import type { CliIo } from './io.ts';
 import { applyUriParameters, parseOptions } from './options.ts';
+import { printable } from './printable.ts';
 import { isMillraceUri, parseMillraceUri } from './uri.ts';
 
 const TIMEOUT_MS = 5_000;
@@ -42,7 +43,8 @@ export async function runDoctor(args: readonly string[], io: CliIo): Promise<voi
   const options = applyUriParameters(given, uri.parameters);
   const { requestCert: _, ...credentials } = readCredentials(uri, options, io.env);
   const show = (findings: DoctorFindings): void => {
-    const text = options.json === true ? JSON.stringify(findings) : describeFindings(findings).join('\n');
+    const text =
+      options.json === true ? JSON.stringify(findings) : describeFindings(findings).map(printable).join('\n');
     io.stdout.write(`${text}\n`);
   };
   let connection: Connection;

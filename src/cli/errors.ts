@@ -3,6 +3,7 @@
  * or I/O error, 2 usage.
  */
 import { type ErrorCode, TransportError } from '../base/errors.ts';
+import { printable } from './printable.ts';
 import { redact } from './redact.ts';
 
 export const EXIT_OK = 0;
@@ -60,7 +61,7 @@ export function ioError(what: string, cause: unknown): TransportError {
 }
 
 /**
- * The line for stderr, without its newline. Secrets are redacted.
+ * The line for stderr, without its newline. Secrets are redacted, and what a peer said steers no terminal.
  *
  * @param hasAdvice False where the program itself does what is to be done.
  * @param canReconnect False for a command without `--reconnect`.
@@ -93,5 +94,5 @@ function messageOf(error: unknown): string {
 }
 
 function oneLine(text: string): string {
-  return redact(text).replace(/\s*\n\s*/g, ' ');
+  return printable(redact(text).replace(/\s*\n\s*/g, ' '));
 }

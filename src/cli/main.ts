@@ -4,12 +4,13 @@ import { readFileSync } from 'node:fs';
 import { setWarningPrinter } from '../node/log.ts';
 import { runCli } from './cli.ts';
 import { describeError, EXIT_FAILURE, EXIT_INTERRUPTED, isBrokenPipe } from './errors.ts';
+import { printable } from './printable.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
 
-setWarningPrinter((message) => process.stderr.write(`millrace: ${message}\n`));
+setWarningPrinter((message) => process.stderr.write(`millrace: ${printable(message)}\n`));
 
 const handlers: (() => void)[] = [];
 let signals = 0;

@@ -5,6 +5,7 @@
 import { createWriteStream, writeSync } from 'node:fs';
 import { ioError } from './errors.ts';
 import type { StatsTarget } from './option-values.ts';
+import { printable } from './printable.ts';
 import { formatBytes, formatRate } from './units.ts';
 
 /** What a JSON line says beside `tUs`. Both ends count; a receiver's frames are those whose fate is known. */
@@ -128,11 +129,11 @@ export class StatsReporter {
     if (summary !== undefined) this.note(`${summary}  ${humanLine(counters)}`);
   }
 
-  /** A line on stderr that does not run into the progress line. */
+  /** A line on stderr that does not run into the progress line. What a peer said in it steers no terminal. */
   note(line: string): void {
     if (this.#hasProgress) this.#stderr.write('\r\x1b[K');
     this.#hasProgress = false;
-    this.#stderr.write(`${line}\n`);
+    this.#stderr.write(`${printable(line)}\n`);
   }
 
   /** Every output of statistics is complete when it resolves. */

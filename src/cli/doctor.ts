@@ -43,8 +43,8 @@ export async function runDoctor(args: readonly string[], io: CliIo): Promise<voi
   const options = applyUriParameters(given, uri.parameters);
   const { requestCert: _, ...credentials } = readCredentials(uri, options, io.env);
   const show = (findings: DoctorFindings): void => {
-    const text =
-      options.json === true ? JSON.stringify(findings) : describeFindings(findings).map(printable).join('\n');
+    const lines = options.json === true ? [JSON.stringify(findings)] : describeFindings(findings);
+    const text = lines.map(printable).join('\n');
     io.stdout.write(`${text}\n`);
   };
   let connection: Connection;

@@ -172,7 +172,10 @@ class Command implements BitrateListener {
 
 /** One POST at a time; meanwhile the newest line of each track waits. */
 class Poster implements BitrateListener {
-  readonly #url: string;
+  readonly #url: URL;
+  /** The address as it is printed: no credentials, and no query, where people put tokens. */
+  readonly #name: string;
+  readonly #headers: Readonly<Record<string, string>>;
   readonly #note: (line: string) => void;
   readonly #waiting: Map<string, BitrateNews> = new Map();
   #isPosting = false;
@@ -180,7 +183,9 @@ class Poster implements BitrateListener {
   #posted: Promise<void> = Promise.resolve();
 
   constructor(url: string, note: (line: string) => void) {
-    this.#url = url;
+    this.#url = new URL(url);
+    this.#name = this.#url.origin + this.#url.pathname;
+    this.#headers = { 'content-type': 'application/json', ...takeCredentials(this.#url) };
     this.#note = note;
   }
 
@@ -199,7 +204,7 @@ class Poster implements BitrateListener {
       try {
         const response = await fetch(this.#url, {
           method: 'POST',
-          headers: { 'content-type': 'application/json' },
+          headers: this.#headers,
           body: `${JSON.stringify(news)}\n`,
           signal: AbortSignal.timeout(POST_TIMEOUT_MS),
         });
@@ -208,7 +213,7 @@ class Poster implements BitrateListener {
         this.#hasFailed = false;
       } catch (error) {
         // Said once per outage: the next change tries again.
-        if (!this.#hasFailed) this.#note(`--on-bitrate ${this.#url}: ${reasonOf(error)}`);
+        if (!this.#hasFailed) this.#note(`--on-bitrate ${this.#name}: ${reasonOf(error)}`);
         this.#hasFailed = true;
       }
     }
@@ -222,8 +227,27 @@ class Poster implements BitrateListener {
   }
 }
 
-/** `fetch` says only that it failed; why is in the cause. */
+/** Moves user and password from the address, where `fetch` takes none, into a header. Source: RFC 7617 §2. */
+function takeCredentials(url: URL): { authorization?: string } {
+  if (url.username === '' && url.password === '') return {};
+  const credentials = `${decoded(url.username)}:${decoded(url.password)}`;
+  url.username = '';
+  url.password = '';
+  return { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` };
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    // A percent sign that stands for itself.
+    return part;
+  }
+}
+
+/** `fetch` says only that it failed, with the whole address at times; why is in the cause. */
 function reasonOf(error: unknown): string {
   const { message, cause } = error as Error;
-  return cause instanceof Error && cause.message !== '' ? cause.message : message;
+  if (cause instanceof Error && cause.message !== '') return cause.message;
+  return error instanceof TypeError ? 'the request could not be made' : message;
 }

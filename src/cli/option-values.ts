@@ -88,7 +88,8 @@ export function parseBitrateTarget(text: string): BitrateTarget {
       throw new UsageError('--on-bitrate is empty: write a command, fd:N or http://...');
     return { kind: 'command', command: text };
   }
-  if (!URL.canParse(text)) throw new UsageError(`--on-bitrate '${text}' is not an HTTP address`);
+  if (!URL.canParse(text))
+    throw new UsageError('--on-bitrate has an address that is none: write http://HOST:PORT/PATH');
   return { kind: 'http', url: text };
 }
 

@@ -6,6 +6,7 @@ import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { UsageError } from './errors.ts';
 import { OPTIONS } from './option-table.ts';
 import type { CliOptions, Command } from './option-values.ts';
+import { isSecretName } from './redact.ts';
 
 /** Parses the arguments after the subcommand. Later values of an option win over earlier ones. */
 export function parseOptions(
@@ -34,6 +35,8 @@ export function parseOptions(
 /** Adds what the MILLRACE URI says; the command line wins where both speak. */
 export function applyUriParameters(options: CliOptions, parameters: ReadonlyMap<string, string>): CliOptions {
   const merged: CliOptions = {};
+  // What seems to be another parameter may be the rest of a passphrase with an `&` in it: it is not repeated.
+  const hasSecret = [...parameters.keys()].some(isSecretName);
   for (const [name, text] of parameters) {
     const wanted = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     const spec = OPTIONS.find((candidate) => candidate.inUri === true && candidate.name === wanted);
@@ -41,11 +44,15 @@ export function applyUriParameters(options: CliOptions, parameters: ReadonlyMap<
       const known = OPTIONS.filter((candidate) => candidate.inUri === true).map(
         (candidate) => candidate.name,
       );
-      throw new UsageError(
-        `the millrace URI has no parameter '${name}': there are mode, ${known.join(', ')}`,
-      );
+      const what = hasSecret ? 'another parameter (write %26 for & in a passphrase)' : `parameter '${name}'`;
+      throw new UsageError(`the millrace URI has no ${what}: there are mode, ${known.join(', ')}`);
     }
-    spec.set(merged, text);
+    try {
+      spec.set(merged, text);
+    } catch (error) {
+      if (hasSecret) throw new UsageError(`the millrace URI has no such value for ${spec.name}`);
+      throw error;
+    }
   }
   return Object.assign(merged, options);
 }

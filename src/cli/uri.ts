@@ -3,7 +3,7 @@
  * In: text. Out: typed parts, or a {@link UsageError} that says how it is written. Grammar: docs/cli.md.
  */
 import { UsageError } from './errors.ts';
-import { redact } from './redact.ts';
+import { isSecretName, withoutSecrets } from './redact.ts';
 
 /** `millrace://host:port/resource?parameters`. */
 export interface MillraceUri {
@@ -49,13 +49,14 @@ export function isMediaUri(text: string): boolean {
 /** Splits the MILLRACE argument. */
 export function parseMillraceUri(text: string): MillraceUri {
   const match = /^millrace:\/\/([^/?#]*)(\/[^?#]*)?(?:\?([^#]*))?(#.*)?$/i.exec(text);
-  if (match === null) throw new UsageError(`'${redact(text)}' is not a millrace URI: ${MILLRACE_FORM}`);
+  if (match === null)
+    throw new UsageError(`'${withoutSecrets(text)}' is not a millrace URI: ${MILLRACE_FORM}`);
   const [, authority = '', path = '', query = '', fragment] = match;
   if (fragment !== undefined)
-    throw new UsageError(`'${redact(text)}' has a #label: labels belong to MEDIA, not here`);
+    throw new UsageError(`'${withoutSecrets(text)}' has a #label: labels belong to MEDIA, not here`);
   if (authority.includes('@')) {
     throw new UsageError(
-      `'${redact(text)}' has credentials before the host: use --identity and --passphrase-file`,
+      `'${withoutSecrets(text)}' has credentials before the host: use --identity and --passphrase-file`,
     );
   }
   const { host, port } = parseAuthority(authority, text, MILLRACE_FORM);
@@ -63,15 +64,17 @@ export function parseMillraceUri(text: string): MillraceUri {
   const mode = parameters.get('mode') ?? (host === '' ? 'listen' : 'call');
   parameters.delete('mode');
   if (mode !== 'listen' && mode !== 'call') {
-    throw new UsageError(`'${redact(text)}': mode is listen or call, not '${mode}'`);
+    throw new UsageError(`'${withoutSecrets(text)}': mode is listen or call`);
   }
   if (mode === 'call' && host === '')
-    throw new UsageError(`'${redact(text)}' calls nobody: put a host before the port`);
+    throw new UsageError(`'${withoutSecrets(text)}' calls nobody: put a host before the port`);
   if (mode === 'call' && port === 0)
-    throw new UsageError(`'${redact(text)}' calls port 0: name the listener's port`);
+    throw new UsageError(`'${withoutSecrets(text)}' calls port 0: name the listener's port`);
   const resource = decode(path.slice(1), text);
   if (Buffer.byteLength(resource) > RESOURCE_BYTES_MAX) {
-    throw new UsageError(`the resource in '${redact(text)}' is longer than ${RESOURCE_BYTES_MAX} bytes`);
+    throw new UsageError(
+      `the resource in '${withoutSecrets(text)}' is longer than ${RESOURCE_BYTES_MAX} bytes`,
+    );
   }
   return { host, port, resource, mode, parameters };
 }
@@ -108,7 +111,7 @@ export function parseMediaUri(text: string): MediaUri {
       return { kind: scheme, host, port, parameters: parseQuery(match[2] ?? '', text), label };
     }
     default:
-      throw new UsageError(`'${redact(text)}' is not a MEDIA: ${MEDIA_FORM}`);
+      throw new UsageError(`'${withoutSecrets(text)}' is not a MEDIA: ${MEDIA_FORM}`);
   }
 }
 
@@ -121,12 +124,12 @@ function parseAuthority(authority: string, text: string, form: string): { host: 
   const match = /^(?:\[([0-9a-fA-F:.]+(?:%[^\]]+)?)\]|([^[\]:]*))(?::(\d*))?$/.exec(authority);
   if (match === null) {
     const hint = authority.split(':').length > 2 ? 'an IPv6 address needs brackets, as in [::1]:9000' : form;
-    throw new UsageError(`'${redact(text)}' has no readable host and port: ${hint}`);
+    throw new UsageError(`'${withoutSecrets(text)}' has no readable host and port: ${hint}`);
   }
   const portText = match[3] ?? '';
-  if (portText === '') throw new UsageError(`'${redact(text)}' names no port: ${form}`);
+  if (portText === '') throw new UsageError(`'${withoutSecrets(text)}' names no port: ${form}`);
   const port = Number(portText);
-  if (port > 65_535) throw new UsageError(`'${redact(text)}': port ${portText} is above 65535`);
+  if (port > 65_535) throw new UsageError(`'${withoutSecrets(text)}': port ${portText} is above 65535`);
   return { host: match[1] ?? match[2] ?? '', port };
 }
 
@@ -136,7 +139,11 @@ function parseQuery(query: string, text: string): Map<string, string> {
     if (part === '') continue;
     const equals = part.indexOf('=');
     const name = decode(equals < 0 ? part : part.slice(0, equals), text);
-    if (parameters.has(name)) throw new UsageError(`'${redact(text)}' gives '${name}' twice`);
+    if (parameters.has(name)) {
+      // What seems to be a name may be the rest of a passphrase with an `&` in it.
+      const shown = [...parameters.keys()].some(isSecretName) ? 'a parameter' : `'${name}'`;
+      throw new UsageError(`'${withoutSecrets(text)}' gives ${shown} twice`);
+    }
     parameters.set(name, equals < 0 ? '' : decode(part.slice(equals + 1), text));
   }
   return parameters;
@@ -149,7 +156,7 @@ function decode(part: string, text: string, isLenient = false): string {
     // A file may well be called `100%.ts`.
     if (isLenient) return part;
     throw new UsageError(
-      `'${redact(text)}' has a % that no two hex digits follow: write %25 for a percent sign`,
+      `'${withoutSecrets(text)}' has a % that no two hex digits follow: write %25 for a percent sign`,
     );
   }
 }

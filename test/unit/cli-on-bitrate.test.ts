@@ -123,6 +123,27 @@ describe('--on-bitrate', () => {
     server.close();
   });
 
+  it('posts with the credentials of the address, and prints neither them nor its query', async () => {
+    const heard: unknown[] = [];
+    const server = createServer((request, response) => {
+      heard.push([request.headers.authorization, request.url]);
+      response.statusCode = 401;
+      response.end();
+    });
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    const { port } = server.address() as AddressInfo;
+    const url = `http://encoder:p%40ss:word@127.0.0.1:${port}/rate?token=t0ken`;
+    const listener = openBitrateListener({ kind: 'http', url }, note);
+    listener.tell(news(1_000_000));
+    await listener.close();
+    server.close();
+    const authorization = `Basic ${Buffer.from('encoder:p@ss:word').toString('base64')}`;
+    expect(heard).toEqual([[authorization, '/rate?token=t0ken']]);
+    expect(notes).toEqual([`--on-bitrate http://127.0.0.1:${port}/rate: status 401`]);
+  });
+
   it('says once that nobody answers', async () => {
     const listener = openBitrateListener({ kind: 'http', url: 'http://127.0.0.1:9/' }, note);
     listener.tell(news(1_000_000));

@@ -106,7 +106,7 @@ describe('errors', () => {
         'no answer from\n millrace://h:1?passphrase=hunter2hunter2 in 5 s',
       ),
     );
-    expect(line).toMatch(/^millrace: ERR_MILLRACE_TIMEOUT: no answer from .* in 5 s; check host/);
+    expect(line).toMatch(/^millrace: ERR_MILLRACE_TIMEOUT: no answer from .*\*\*\*; check host/);
     expect(line).not.toContain('\n');
     expect(line).not.toContain('hunter2');
     expect(describeError(new UsageError('write it so'))).toBe('millrace: write it so');

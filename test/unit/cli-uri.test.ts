@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { UsageError } from '../../src/cli/errors.ts';
 import { redact } from '../../src/cli/redact.ts';
 import { formatAddress, parseMediaUri, parseMillraceUri } from '../../src/cli/uri.ts';
+import { runHere } from '../helpers/run-here.ts';
 
 describe('millrace URI', () => {
   test('without a host listens, with a host calls, and mode overrides', () => {
@@ -131,10 +132,34 @@ describe('redaction', () => {
       expect(redact(text)).not.toContain('hunter2');
       expect(redact(text)).toContain('***');
     }
-    expect(redact('millrace://h:1/x?latency=1&passphrase=s&a=b')).toBe(
-      'millrace://h:1/x?latency=1&passphrase=***&a=b',
+    expect(redact("cannot read 'millrace://h:1/x?latency=1&passphrase=a 'b' &c#d': sorry")).toBe(
+      "cannot read 'millrace://h:1/x?latency=1&passphrase=***",
     );
+    expect(redact("Option '--passphrase <value>' argument missing")).toContain('argument missing');
   });
+
+  for (const [what, uri] of [
+    ['spaces', 'millrace://studio/live?passphrase=open sesame hunter2'],
+    ['a #', 'millrace://studio:9000/live?passphrase=open#hunter2'],
+    ['a quote', "millrace://studio:99999/live?passphrase=it's hunter2"],
+    ['an &', 'millrace://studio:9000/live?passphrase=open-sesame&hunter2'],
+    ['an & twice', 'millrace://studio:9000/live?passphrase=open-sesame&hunter2&hunter2'],
+    ['what looks like an option', 'millrace://studio:9000/live?passphrase=open-sesame&order=hunter2'],
+    ['what looks like a mode', 'millrace://studio:9000/live?passphrase=open-sesame&mode=hunter2'],
+    ['a % that is no escape', 'millrace://studio:9000/live?passphrase=hunter2%'],
+    ['credentials with a ?', 'millrace://me:hunter2?hunter2/@studio:9000'],
+    ['another scheme', 'srt://studio:9000?passphrase=open hunter2'],
+  ] as const) {
+    test(`no part of a secret is printed where it has ${what}`, async () => {
+      const { code, said } = runHere(['send', 'test:', uri]);
+      expect(await code).toBe(2);
+      expect(said()).toMatch(/^millrace: .+\n$/);
+      expect(said()).not.toContain('hunter2');
+      const second = runHere(['send', uri, 'millrace://studio:9000', '--passphrase', 'a secret: hunter2']);
+      expect(await second.code).toBe(2);
+      expect(second.said()).not.toContain('hunter2');
+    });
+  }
 
   test('errors about a URI show it without its secrets', () => {
     for (const text of [

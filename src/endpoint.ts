@@ -72,7 +72,7 @@ export interface AcceptOptions {
 
 /** What came that belongs to no connection, and what was answered to it. Datagrams, from the start. */
 export interface EndpointCounters {
-  /** For no connection of ours, or no packets at all. */
+  /** For no connection of ours, no packets at all, or from port 0, where nobody can be answered. */
   unroutable: number;
   /** Callers turned away: too many handshakes under way, too many connections open, or no more callers are taken. */
   refusedCallers: number;

@@ -44,7 +44,7 @@ export function applyUriParameters(options: CliOptions, parameters: ReadonlyMap<
       const known = OPTIONS.filter((candidate) => candidate.inUri === true).map(
         (candidate) => candidate.name,
       );
-      const what = hasSecret ? 'another parameter (write %26 for & in a passphrase)' : `parameter '${name}'`;
+      const what = hasSecret ? 'other parameters (write %26 for & in a passphrase)' : `parameter '${name}'`;
       throw new UsageError(`the millrace URI has no ${what}: there are mode, ${known.join(', ')}`);
     }
     try {

@@ -75,6 +75,7 @@ try {
   const page = await browser.newPage();
   await page.goto(`${url}?${values.query}`);
   const read = async (): Promise<Reports> => (await page.evaluate('globalThis.millraceDemo')) as Reports;
+  await page.waitForFunction('globalThis.millraceDemo?.tcp && globalThis.millraceDemo.millrace');
   await sleep(START_SECONDS * 1_000);
   const [begin, beginCost, beginMs] = [await read(), cost(demo.pid as number), performance.now()];
   const loads: number[] = [];

@@ -59,8 +59,10 @@ export class MediaSocket {
     return true;
   }
 
-  /** Another one has taken its place: this one is told so, and does not come again. */
+  /** Another one has taken its place: this one is told so, is not listened to any more, and does not come again. */
   replace(): void {
+    this.onMessage = () => {};
+    this.onChunk = () => {};
     this.#end(REPLACED);
   }
 

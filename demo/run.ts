@@ -1,7 +1,7 @@
 /**
  * `npm run demo:check`: ten seconds of real video over real UDP sockets of this machine, with 5 % of the datagrams lost in
  * both directions; then what it took, and whether every byte came through. Needs nothing but Node.
- * Options: --loss 5 (per cent), --latency 120 (ms).
+ * Options: --loss 5 (per cent), --latency 120 (ms), --help.
  */
 import process from 'node:process';
 import { parseArgs } from 'node:util';
@@ -14,15 +14,31 @@ import {
   listen,
 } from '../src/index.ts';
 import { clipBytes, clipFrames } from './clip.ts';
+import { explainErrors, numberOption } from './command-line.ts';
+
+const HELP = `Ten seconds of real video over UDP on this machine, with losses, and what it took.
+
+  npm run demo:check -- [options]
+
+  --loss PERCENT    of the datagrams, in both directions (default 5)
+  --latency MS      what millrace may take on top of the one-way delay (default 120)
+  --help`;
+
+explainErrors();
 
 const { values } = parseArgs({
   options: {
     loss: { type: 'string', default: '5' },
     latency: { type: 'string', default: '120' },
+    help: { type: 'boolean', default: false },
   },
 });
-const lossRatio = Number(values.loss) / 100;
-const latency = Number(values.latency);
+if (values.help) {
+  console.log(HELP);
+  process.exit(0);
+}
+const lossRatio = numberOption('loss', values.loss, 0, 100) / 100;
+const latency = numberOption('latency', values.latency, 1, 60_000);
 const passphrase = generatePassphrase();
 const transport = { latency, passphrase, startBitrate: 4e6 };
 

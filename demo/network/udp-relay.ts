@@ -69,8 +69,9 @@ export class UdpRelay {
 
   /** The listener sees the caller at another port from now on, and what it sends to the old one is lost. */
   async rebind(): Promise<void> {
-    const old = this.#back;
     const next = await bound();
+    // Another rebinding may have come first.
+    const old = this.#back;
     this.#listenTo(next);
     this.#back = next;
     old.close();

@@ -73,17 +73,24 @@ export class SidePlayer {
     if (config === undefined) return;
     const video = new VideoDecoder({
       output: (picture) => this.#show(picture),
-      // A broken chunk: start again with a key frame.
-      error: () => {
-        if (video === this.#video) this.#openVideo();
+      error: (error) => {
+        if (video !== this.#video) return;
+        // `configure` throws for what is no codec at all; one that is not built in comes here.
+        if (error.name === 'NotSupportedError') this.#cannotDecode(config, error);
+        // A broken chunk: start again with a key frame.
+        else this.#openVideo();
       },
     });
     this.#video = video;
     try {
       video.configure(config);
     } catch (error) {
-      this.status = `this browser cannot decode ${config.codec}: ${(error as Error).message}`;
+      this.#cannotDecode(config, error as Error);
     }
+  }
+
+  #cannotDecode({ codec }: VideoDecoderConfig, error: Error): void {
+    this.status = `this browser cannot decode ${codec}: ${error.message}`;
   }
 
   #openAudio(config: AudioDecoderConfig): void {

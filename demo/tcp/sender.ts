@@ -133,7 +133,10 @@ class TcpSender {
     });
     socket.on('error', () => {});
     socket.on('close', () => {
-      if (socket === this.#socket && !this.#isClosing) setTimeout(() => this.reconnect(), RETRY_MS);
+      setTimeout(() => {
+        // By then another may have taken its place.
+        if (socket === this.#socket && !this.#isClosing) this.reconnect();
+      }, RETRY_MS);
     });
     socket.on('connect', () => {
       const congestion = tune(socket);

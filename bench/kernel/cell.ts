@@ -155,7 +155,9 @@ class KernelCell {
     await this.#emulator.clearLateness();
     await this.#emulator.play(steps);
     const startedAtUs = monotonicUs();
-    const competing = (this.#spec.competitors ?? []).map((one, i) => this.#compete(one, i));
+    const competing = Promise.all((this.#spec.competitors ?? []).map((one, i) => this.#compete(one, i)));
+    // It is waited for at the end; if it fails before, that is no reason to end the process.
+    competing.catch(() => {});
     const stopBulk = isBulk ? feedBulk(programs.input) : undefined;
     const feeding = isBulk ? undefined : this.#frames.feed(programs.input, durationMs * 1_000);
     await sleep(startupMs);
@@ -168,7 +170,7 @@ class KernelCell {
     stopBulk?.();
     if (!isBulk) await sleep(drainMs);
     this.#faults.push(...programs.faults());
-    await Promise.all(competing);
+    await competing;
     return this.#result(before, after, startedAtUs, markedAtUs, endedAtUs);
   }
 

@@ -6,7 +6,7 @@
 import { AUDIO, type WorkloadSpec } from '../../src/lab/workload.ts';
 import { type LinkOptions, type LossSpec, type ScenarioStep, symmetric } from '../../src/sim.ts';
 import { WORKLOAD } from '../loss/matrix.ts';
-import { ADAPTERS, TCP_NAMES } from './adapters/all.ts';
+import { ADAPTERS } from './adapters/all.ts';
 import type { KernelSpec } from './cell.ts';
 
 export type SetName = 'video' | 'model' | 'bulk' | 'dynamic' | 'rfc8867' | 'quick';
@@ -269,9 +269,4 @@ export function allCells(): KernelCellPlan[] {
 /** Few and short: is millrace on time at least as often as TCP? */
 export function quickCells(): KernelCellPlan[] {
   return videoCells('quick');
-}
-
-/** Whether a cell is what millrace is held against. */
-export function isTcp(cell: KernelCellPlan): boolean {
-  return TCP_NAMES.includes(cell.spec.transport);
 }

@@ -10,7 +10,7 @@ import { writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import process from 'node:process';
 import { markdownTable } from '../loss/tables.ts';
-import { benchCommand } from '../report/command-line.ts';
+import { benchCommand, countOption } from '../report/command-line.ts';
 import { gatherFacts, ownVersion } from '../report/facts.ts';
 import { ADAPTERS } from './adapters/all.ts';
 import { checkTiming, TIMING_ERROR_P99_US_MAX, timingReport } from './emulator/check-timing.ts';
@@ -34,7 +34,7 @@ const PRIORITY = 1;
 const OWN_PRIORITY = 2;
 const FOLDER = '.tmp/bench-kernel';
 
-const { values } = benchCommand({
+const { values, refuse } = benchCommand({
   script: 'bench:kernel',
   options: {
     quick: {
@@ -75,21 +75,41 @@ function isNamed(id: string, text: string): boolean {
   return new RegExp(`^${pattern.join('.*')}$`).test(id);
 }
 
+/** What each of three options asks of a cell. */
+const CHOICES = {
+  set: ({ set }: KernelCellPlan, text: string) => set === text,
+  only: ({ id }: KernelCellPlan, text: string) => isNamed(id, text),
+  transport: ({ spec }: KernelCellPlan, text: string) => spec.transport === text,
+} as const;
+
 function chosenCells(): KernelCellPlan[] {
-  return (values.quick ? quickCells() : allCells())
-    .filter(({ set }) => values.set === undefined || values.set.includes(set))
-    .filter(({ id }) => values.only === undefined || values.only.some((text) => isNamed(id, text)))
-    .filter(({ spec }) => values.transport === undefined || values.transport.includes(spec.transport));
+  const all = values.quick ? quickCells() : allCells();
+  let chosen = all;
+  for (const name of ['set', 'only', 'transport'] as const) {
+    const isAsked = CHOICES[name];
+    const wanted = values[name];
+    if (wanted === undefined) continue;
+    const unknown = wanted.find((text) => !all.some((cell) => isAsked(cell, text)));
+    if (unknown !== undefined) refuse(`--${name} ${unknown} names no cell: --list shows all`);
+    chosen = chosen.filter((cell) => wanted.some((text) => isAsked(cell, text)));
+  }
+  if (chosen.length === 0) refuse('no cell is all that at once: --list shows all');
+  return chosen;
 }
 
-/** Cells whose transport is here; says once about each that is not. */
+/** The transports of a cell: its own, and the TCP that competes with it. */
+function transportsOf({ spec }: KernelCellPlan): string[] {
+  return [spec.transport, ...(spec.competitors ?? []).map(({ congestion }) => `tcp-${congestion}`)];
+}
+
+/** Cells whose transports are here; says once about each that is not. */
 function presentCells(cells: readonly KernelCellPlan[]): KernelCellPlan[] {
   const absent = new Map(ADAPTERS.map(({ name, absence }) => [name, absence()]));
-  for (const name of new Set(cells.map(({ spec }) => spec.transport))) {
+  for (const name of new Set(cells.flatMap(transportsOf))) {
     const why = absent.get(name);
     if (why !== undefined) console.log(`absent: ${name}: ${why}`);
   }
-  return cells.filter(({ spec }) => absent.get(spec.transport) === undefined);
+  return cells.filter((cell) => transportsOf(cell).every((name) => absent.get(name) === undefined));
 }
 
 /** Runs what is chosen, less what is there already. */
@@ -145,6 +165,7 @@ function howMade(cells: readonly Finished[]): string {
 
 async function main(): Promise<number> {
   const cells = chosenCells();
+  const jobs = countOption('jobs', values.jobs, refuse);
   if (values.list) {
     for (const { id } of cells) console.log(id);
     return 0;
@@ -166,10 +187,12 @@ async function main(): Promise<number> {
   const loadBefore = (loadavg()[0] ?? 0).toFixed(1);
   const made: Made = {
     version: ownVersion(),
-    jobs: Math.max(1, Number(values.jobs)),
+    jobs,
     priority: isPunctual ? 'real-time' : 'normal',
   };
-  const { finished, faults, disturbances } = await measure(presentCells(cells), made);
+  const present = presentCells(cells);
+  if (present.length === 0) return EXIT_CANNOT;
+  const { finished, faults, disturbances } = await measure(present, made);
   const tables = resultTables(finished);
   const verdicts = [...finished.flatMap(verdictsOf), ...comparisons(finished)];
   const model = values.model ? compareModel(finished) : [];

@@ -87,7 +87,7 @@ function stallMs({ cell, result }: Finished): number {
   return cell.set === 'quick' && us > STALL_US_MAX ? us / 1_000 : 0;
 }
 
-/** A difference of less than two frames in some hundred is none. */
+/** Of the quick form: a difference of less than two frames in some hundred is none. */
 const QUICK_SHARE_MARGIN = 0.005;
 
 /**
@@ -103,7 +103,7 @@ export function comparisons(cells: readonly Finished[]): KernelVerdict[] {
       if (!isRival || other.cell.set !== own.cell.set || other.cell.network !== own.cell.network) continue;
       if (own.cell.set === 'dynamic') verdicts.push(...changeVerdicts(own, other));
       const [mine, theirs] = [onTimeShare(own), onTimeShare(other)];
-      const isMet = mine >= theirs - QUICK_SHARE_MARGIN;
+      const isMet = mine >= theirs - (own.cell.set === 'quick' ? QUICK_SHARE_MARGIN : 0);
       const heldMs = isMet || mine < theirs - STALL_SHARE_MARGIN ? 0 : stallMs(own);
       const excuse =
         heldMs === 0 ? '' : ` (not judged: the emulator stood still for ${milliseconds(heldMs)} ms)`;
@@ -122,6 +122,10 @@ function p99Ms({ result }: Finished): number {
   return result.sources[0]?.steady.latency.p99Ms ?? Number.POSITIVE_INFINITY;
 }
 
+function latencyText(ms: number): string {
+  return Number.isFinite(ms) ? `${milliseconds(ms)} ms` : 'never';
+}
+
 /** Where the network changes. */
 function changeVerdicts(own: Finished, other: Finished): KernelVerdict[] {
   const { transport } = other.cell.spec;
@@ -135,8 +139,8 @@ function changeVerdicts(own: Finished, other: Finished): KernelVerdict[] {
     },
     {
       id: own.cell.id,
-      asked: `p99 below that of ${transport} (${milliseconds(p99Ms(other))} ms)`,
-      measured: `${milliseconds(p99Ms(own))} ms`,
+      asked: `p99 below that of ${transport} (${latencyText(p99Ms(other))})`,
+      measured: latencyText(p99Ms(own)),
       isMet: p99Ms(own) < p99Ms(other),
     },
   ];

@@ -111,10 +111,14 @@ function poolPhase(phases: readonly PhaseSummary[]): PooledPhase {
   };
 }
 
-function faultsOf(cell: BenchCell, answers: readonly Answer[]): string[] {
+function faultsOf(cell: BenchCell, answers: readonly (Answer | undefined)[]): string[] {
   const faults: string[] = [];
-  answers.forEach((answer, i) => {
-    const seed = cell.seeds[i];
+  cell.seeds.forEach((seed, i) => {
+    const answer = answers[i];
+    if (answer === undefined) {
+      faults.push(`seed ${seed}: did not run`);
+      return;
+    }
     if (answer.error !== undefined) faults.push(`seed ${seed}: ${answer.error}`);
     const { result } = answer;
     if (result === undefined) return;
@@ -123,8 +127,6 @@ function faultsOf(cell: BenchCell, answers: readonly Answer[]): string[] {
     if (unaccountedBytes(result.wire) !== 0) faults.push(`seed ${seed}: bytes unaccounted for`);
     if (hasNaN(result)) faults.push(`seed ${seed}: a figure is not a number`);
   });
-  if (answers.length !== cell.seeds.length)
-    faults.push(`${answers.length} of ${cell.seeds.length} seeds ran`);
   return faults;
 }
 
@@ -136,8 +138,8 @@ export function hasNaN(value: unknown): boolean {
 }
 
 /** Pools the answers of all seeds of a cell, in the order of its seeds. */
-export function poolCell(cell: BenchCell, answers: readonly Answer[]): PooledCell {
-  const results = answers.flatMap(({ result }) => (result === undefined ? [] : [result]));
+export function poolCell(cell: BenchCell, answers: readonly (Answer | undefined)[]): PooledCell {
+  const results = answers.flatMap((answer) => answer?.result ?? []);
   const media = results.reduce((sum, result) => sum + result.mediaBytes, 0);
   const parts = noWireBytes();
   for (const purpose of Object.keys(parts) as (keyof WireBytes)[]) {
@@ -148,7 +150,7 @@ export function poolCell(cell: BenchCell, answers: readonly Answer[]): PooledCel
   }
   const sourcesOf = (i: number, phase: 'startup' | 'steady'): PhaseSummary[] =>
     results.map((result) => (result.sources[i] as SourceResult)[phase]);
-  const timelines = answers.flatMap(({ timeline }) => (timeline === undefined ? [] : [timeline]));
+  const timelines = answers.flatMap((answer) => answer?.timeline ?? []);
   const spread = (of: (result: CellResult) => number): Spread => spreadOf(results.map(of));
   return {
     cell,
@@ -161,7 +163,7 @@ export function poolCell(cell: BenchCell, answers: readonly Answer[]): PooledCel
     wireRatio: spread((result) => share(result.wire.total, result.mediaBytes)),
     parts,
     overhead: parts.resend + parts.repair + parts.probe,
-    cpuMs: answers.reduce((sum, { cpuMs = 0 }) => sum + cpuMs, 0),
+    cpuMs: answers.reduce((sum, answer) => sum + (answer?.cpuMs ?? 0), 0),
     traceHashes: results.map(({ traceHash }) => traceHash),
     faults: faultsOf(cell, answers),
     ...(timelines[0] === undefined ? {} : { timeline: timelines[0] }),

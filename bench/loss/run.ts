@@ -7,7 +7,7 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import process from 'node:process';
-import { benchCommand } from '../report/command-line.ts';
+import { benchCommand, countOption } from '../report/command-line.ts';
 import { gatherFacts } from '../report/facts.ts';
 import { renderPage } from '../report/page.ts';
 import type { ReportFile } from '../report/section.ts';
@@ -93,8 +93,9 @@ if (values.list) {
   for (const { id } of cells) console.log(id);
   process.exit(0);
 }
+const jobs = values.jobs === undefined ? availableParallelism() : countOption('jobs', values.jobs, refuse);
 const startedAt = performance.now();
-const pooled = await run(cells, Number(values.jobs ?? availableParallelism()));
+const pooled = await run(cells, jobs);
 const facts = gatherFacts('bench:loss', {
   seeds: [...new Set(cells.map(({ seeds }) => seeds.join(', ')))].join('; '),
   cells: `${cells.length}, in ${cells.reduce((sum, { seeds }) => sum + seeds.length, 0)} runs`,

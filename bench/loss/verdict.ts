@@ -40,7 +40,7 @@ export function verdictsOf(pooled: PooledCell): Verdict[] {
   }
   if (limits.recovery !== undefined) {
     const { stepMs, settleMs, onTimeMin } = limits.recovery;
-    const reached = onTimeShare(pooled, stepMs + settleMs);
+    const reached = onTimeShare(pooled, stepMs + settleMs, nextStepMs(pooled.cell.spec, stepMs));
     add(
       `on time >= ${percent(onTimeMin, 1)} from ${settleMs / 1_000} s after the step`,
       percent(reached),
@@ -68,15 +68,20 @@ function onTime(
   );
 }
 
-/** Share on time of the frames sent from `fromMs` on, judged by the delay that the steps have made of the path. */
-function onTimeShare(pooled: PooledCell, fromMs: number): number {
+/** When the path changes next, ms; Infinity: never. What comes of that is no recovery from the step before. */
+function nextStepMs({ steps = [] }: PooledCell['cell']['spec'], afterMs: number): number {
+  return Math.min(...steps.map(({ atMs }) => atMs).filter((atMs) => atMs > afterMs));
+}
+
+/** Share on time of the frames sent from `fromMs` and before `untilMs`, judged by the delay that the steps have made of the path. */
+function onTimeShare(pooled: PooledCell, fromMs: number, untilMs: number): number {
   const { spec } = pooled.cell;
   const rateBps = spec.network.up.rateBps ?? Number.POSITIVE_INFINITY;
   let frames = 0;
   let met = 0;
   for (const timeline of pooled.timelines) {
     for (const { sentAtMs, latencyMs, sizeBytes } of timeline.frames) {
-      if (sentAtMs < fromMs) continue;
+      if (sentAtMs < fromMs || sentAtMs >= untilMs) continue;
       const delayMs = delayAt(spec, sentAtMs);
       frames++;
       if (latencyMs <= delayMs + spec.latencyMs + (sizeBytes * 8_000) / rateBps) met++;

@@ -35,6 +35,7 @@ const ROUNDS = 7;
 const ROUND_MS = 14;
 const SAMPLE_MS = 0.5;
 const COPY_BYTES = 64 * 1024 * 1024;
+const MEMORY_COPY = 'a copy of 64 MiB in memory';
 
 interface Result {
   op: Op;
@@ -216,17 +217,21 @@ function printTable(results: readonly Result[]): void {
   }
 }
 
-/** Bytes multiplied and added per second against bytes copied per second, and the joint solve. */
+/**
+ * Bytes multiplied and added per second against bytes copied per second, and the joint solve. The copy is far larger than
+ * the caches and goes through memory; the symbols of a block stay in them: what is compared to is what memory can do, not
+ * what the processor can copy.
+ */
 async function compareKernels(codecs: readonly ErasureCodec[], reference: ErasureCodec): Promise<void> {
   const { k, r, symbols } = makeBlock(100, 30, reference);
   const [from, to] = [Buffer.alloc(COPY_BYTES, 1), Buffer.alloc(COPY_BYTES, 2)];
-  const runs = new Map<string, Run>([['memcpy', () => from.copy(to)]]);
+  const runs = new Map<string, Run>([[MEMORY_COPY, () => from.copy(to)]]);
   for (const codec of codecs) runs.set(codec.engine, () => codec.encode(k, r, symbols, SYMBOL_BYTES));
   const times = await compete(runs);
   const relative = (k * r * SYMBOL_BYTES) / COPY_BYTES;
   for (const { engine } of codecs) {
-    const value = (ratio(times, 'memcpy', engine) ?? 0) * relative;
-    verdict(`${engine} multiply-accumulate (100,30) against memcpy`, value, 0.5, 0.9, 'x');
+    const value = (ratio(times, MEMORY_COPY, engine) ?? 0) * relative;
+    verdict(`${engine} multiply-accumulate (100,30) against ${MEMORY_COPY}`, value, 0.5, 0.9, 'x');
   }
   const blocks = jointSystem(reference);
   const joint = new Map<string, Run>();

@@ -12,6 +12,8 @@ const WARM_UP = 200_000;
 const GAP_US = 320;
 const PER_ACK = 16;
 const ROUND_TRIP_US = 60_000;
+/** Packets that are sent until the first of them is acknowledged. */
+const IN_FLIGHT = Math.ceil(ROUND_TRIP_US / GAP_US);
 const LOST_EVERY = 20;
 const FRAME_PACKETS = 100;
 const SIZE_BYTES = 1200;
@@ -41,19 +43,19 @@ function run(controller: MediaController, from: number, count: number): number {
     if (i % FRAME_PACKETS === 0) controller.onMediaDemand(i % (2 * FRAME_PACKETS) === 0 ? 5e7 : 0, now);
     use += controller.pacingRateBps + controller.congestionWindowBytes + controller.probeBytesWanted;
     if (i % PER_ACK !== 0) continue;
-    const ackedAtUs = now + ROUND_TRIP_US;
-    for (let n = i - PER_ACK; n < i; n++) {
+    const acked = i - IN_FLIGHT;
+    for (let n = Math.max(0, acked - PER_ACK); n < acked; n++) {
       const sentAtUs = n * GAP_US;
       if (n % LOST_EVERY === 0) controller.onPacketLost(n, SIZE_BYTES, sentAtUs);
       else {
         sample.packetNumber = n;
         sample.sentAtUs = sentAtUs;
         sample.receivedAtUs = sentAtUs + ROUND_TRIP_US / 2;
-        sample.ackedAtUs = ackedAtUs;
+        sample.ackedAtUs = now;
         controller.onPacketAcked(sample);
       }
     }
-    controller.onAckEnd(ackedAtUs, rtt);
+    if (acked > 0) controller.onAckEnd(now, rtt);
   }
   return use;
 }

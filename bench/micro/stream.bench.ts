@@ -7,7 +7,7 @@
  * A bad answer: above 4 us a packet (1 Gbit/s of 1200-byte packets leaves 9.6 us for everything), or a cost at 100,000
  * packets in flight of more than twice that at 100 (memory misses excuse some), or heap that grows with packets.
  *
- * Run: npx tsx bench/micro/stream.bench.ts [gigabytes, default 0.25]
+ * Run: npx tsx --expose-gc bench/micro/stream.bench.ts [gigabytes, default 0.25]
  */
 import { Reader, Writer } from '../../src/base/bytes.ts';
 import { SeededRandom } from '../../src/base/random.ts';
@@ -111,16 +111,21 @@ function benchSend(
   const input = new Uint8Array(65_536);
   const total = Math.floor(TOTAL_BYTES / PACKET_BYTES);
   let packets = 0;
-  const begin = cpuNs();
+  globalThis.gc?.();
   const heapBefore = process.memoryUsage().heapUsed;
+  const begin = cpuNs();
   while (packets < total) {
     if (send.writableBytes >= input.length) send.write(input);
     writer.reset(out, 0, packetBytes);
     if (!flight.isFull && send.writeFrame(writer, flight, 0) > 0) packets++;
     else flight.settleOldest(set, send.id, lossRatio > 0 && random.unit() < lossRatio);
   }
+  const ns = (cpuNs() - begin) / packets;
+  globalThis.gc?.();
   const heapBytes = (process.memoryUsage().heapUsed - heapBefore) / packets;
-  return { ns: (cpuNs() - begin) / packets, heapBytes };
+  // What the stream holds is held until here.
+  if (set.get(send.id) === undefined) throw new Error('the stream has ended');
+  return { ns, heapBytes };
 }
 
 /** Of each group of `reordered` packets the first comes last: the others wait behind a hole. */

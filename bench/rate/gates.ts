@@ -19,6 +19,9 @@ export interface CaseResult {
   readonly checks: readonly Check[];
 }
 
+/** What a metric must be; or whose figure it would be held against, had that scenario run. */
+type Demand = { readonly min: number; readonly max: number } | { readonly without: string };
+
 /** Medians of all metrics of one scenario, with what is asked of them. @param runs One record of metrics per seed. */
 export function judge(
   rateCase: RateCase,
@@ -28,42 +31,43 @@ export function judge(
   const checks = Object.keys(runs[0] as Metrics).map((metric) => {
     const values = runs.map((run) => run[metric] as number);
     const measured = median(values);
-    const { min, max } = limits(rateCase, metric, before);
+    const demand = demandOf(rateCase, metric, before);
     return {
       metric,
-      asked: asked(min, max),
+      asked: asked(demand),
       measured,
       least: Math.min(...values),
       most: Math.max(...values),
-      isMet: !(measured < min) && !(measured > max) && !(Number.isNaN(measured) && asked(min, max) !== ''),
+      isMet: isMet(measured, demand),
     };
   });
   return { name: rateCase.name, title: rateCase.title, checks };
 }
 
-function limits(
-  rateCase: RateCase,
-  metric: string,
-  before: readonly CaseResult[],
-): { min: number; max: number } {
+function demandOf(rateCase: RateCase, metric: string, before: readonly CaseResult[]): Demand {
   const { compare, gates } = rateCase;
   if (compare?.metric === metric) {
     const other = before
       .find(({ name }) => name === compare.to)
       ?.checks.find((check) => check.metric === metric);
-    return {
-      min: (other?.measured ?? Number.NEGATIVE_INFINITY) - compare.within,
-      max: Number.POSITIVE_INFINITY,
-    };
+    if (other === undefined) return { without: compare.to };
+    return { min: other.measured - compare.within, max: Number.POSITIVE_INFINITY };
   }
   const gate = gates.find((one) => one.metric === metric);
   return { min: gate?.min ?? Number.NEGATIVE_INFINITY, max: gate?.max ?? Number.POSITIVE_INFINITY };
 }
 
-function asked(min: number, max: number): string {
+function isMet(measured: number, demand: Demand): boolean {
+  if ('without' in demand) return false;
+  if (asked(demand) === '') return true;
+  return measured >= demand.min && measured <= demand.max;
+}
+
+function asked(demand: Demand): string {
+  if ('without' in demand) return `as ${demand.without}`;
   const parts: string[] = [];
-  if (Number.isFinite(min)) parts.push(`>= ${show(min)}`);
-  if (Number.isFinite(max)) parts.push(`<= ${show(max)}`);
+  if (Number.isFinite(demand.min)) parts.push(`>= ${show(demand.min)}`);
+  if (Number.isFinite(demand.max)) parts.push(`<= ${show(demand.max)}`);
   return parts.join(', ');
 }
 

@@ -56,7 +56,9 @@ function selected(): readonly RateCase[] {
   const found = all.filter(({ name }) => isMeant(name));
   if (found.length === 0)
     return refuse(`no such scenario; there are ${all.map(({ name }) => name).join(', ')}`);
-  return found;
+  const isCompared = ({ name }: RateCase): boolean => found.some(({ compare }) => compare?.to === name);
+  // In the order of all: what others are compared to comes before them.
+  return all.filter((one) => found.includes(one) || isCompared(one));
 }
 
 function seeds(): readonly number[] {

@@ -74,6 +74,12 @@ export function benchCommand<const T extends BenchOptions>(
   }
 }
 
+/** A whole number from 1 on. Anything else is refused, and the program ends. */
+export function countOption(name: string, text: string, refuse: (why: string) => never): number {
+  const count = Number(text);
+  return Number.isSafeInteger(count) && count > 0 ? count : refuse(`--${name} is a whole number from 1 on`);
+}
+
 function nameOf(name: string, { value }: BenchOption): string {
   return value === undefined ? `--${name}` : `--${name} ${value}`;
 }

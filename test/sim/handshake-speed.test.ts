@@ -22,7 +22,7 @@ const LOSSY: LinkOptions = { delayMs: 30, loss: { kind: 'iid', ratio: 0.1 } };
 const RTT_MS = 60;
 const psk = new Uint8Array(32).fill(7);
 
-/** Asked: 80 % within 1.2 round trips, the 99th percentile under a second. */
+/** More than 90 % within 1.2 round trips, the 99th percentile under half a second. */
 function judge(times: number[]): void {
   times.sort((a, b) => a - b);
   const soon = times.filter((ms) => ms <= 1.2 * RTT_MS).length / times.length;

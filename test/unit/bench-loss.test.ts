@@ -11,7 +11,7 @@ import { publishedSections, tableSections } from '../../bench/loss/sections-tabl
 import { markdownOf } from '../../bench/loss/tables.ts';
 import { cheapestAsGood, perFrameReedSolomon } from '../../bench/loss/tambur.ts';
 import { verdictsOf } from '../../bench/loss/verdict.ts';
-import { runTask } from '../../bench/loss/worker.ts';
+import { type Answer, runTask } from '../../bench/loss/worker.ts';
 import { renderPage } from '../../bench/report/page.ts';
 
 const ALL = [...matrixCells(), ...publishedCells(), ...plannerCells()];
@@ -68,10 +68,10 @@ describe('pooling', () => {
 
   it('calls a seed that failed, and one that is missing, a fault', () => {
     const { cell } = pooled;
-    expect(poolCell(cell, [{ key: 1, error: 'broken' }]).faults).toEqual([
-      'seed 1: broken',
-      '1 of 2 seeds ran',
-    ]);
+    // As the answers of workers begin: nothing but holes.
+    const answers: Answer[] = new Array(2);
+    answers[0] = { key: 1, error: 'broken' };
+    expect(poolCell(cell, answers).faults).toEqual(['seed 1: broken', 'seed 2: did not run']);
   });
 });
 
@@ -109,6 +109,22 @@ describe('a limit', () => {
     expect(
       verdictsOf({ ...stepped, cell: { ...stepped.cell, spec: later }, timelines: slow })[0]?.isMet,
     ).toBe(true);
+  });
+
+  it('after a step is judged until the next', () => {
+    const limits = { recovery: { stepMs: 0, settleMs: 0, onTimeMin: 1 } };
+    const stepped = runShort({ ...cellNamed('planner/step-rtt-120'), hasTimeline: true, limits });
+    const step = (atMs: number) => ({ atMs, do: 'set', link: 'both', options: { delayMs: 10 } }) as const;
+    const judged = (...steps: ReturnType<typeof step>[]): boolean | undefined => {
+      const spec = { ...stepped.cell.spec, latencyMs: 100, steps };
+      const timelines = stepped.timelines.map((timeline) => ({
+        ...timeline,
+        frames: timeline.frames.map((frame) => ({ ...frame, latencyMs: frame.sentAtMs < 1_500 ? 50 : 500 })),
+      }));
+      return verdictsOf({ ...stepped, cell: { ...stepped.cell, spec }, timelines })[0]?.isMet;
+    };
+    expect(judged(step(0))).toBe(false);
+    expect(judged(step(0), step(1_500))).toBe(true);
   });
 });
 

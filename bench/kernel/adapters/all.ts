@@ -7,9 +7,6 @@ import { plainUdp } from './plain-udp.ts';
 import { quic } from './quic.ts';
 import { SRT } from './srt.ts';
 
-/** TCP variants that millrace is held against. */
-export const TCP_NAMES: readonly string[] = ['tcp-cubic', 'tcp-cubic-skip', 'tcp-bbr', 'tcp-bbr-skip'];
-
 export const ADAPTERS: readonly Adapter[] = [
   millrace,
   kernelTcp('cubic', false),

@@ -223,6 +223,23 @@ describe('a verdict', () => {
     expect(wireRatio(cells[0] as Finished)).toBe(1.1);
   });
 
+  it('forgives less than half a per cent in the quick form only', () => {
+    const withOnTime = (id: string, onTime: number): Finished => {
+      const one = finished(cell(id), 0);
+      const [source] = one.result.sources;
+      const steady = { ...(source as NonNullable<typeof source>).steady, frames: 1_000, onTime };
+      return {
+        ...one,
+        result: { ...one.result, sources: [{ name: 'video', startup: steady, steady, damaged: 0 }] },
+      };
+    };
+    const judge = (set: string): boolean[] =>
+      comparisons([withOnTime(`${set}/60-2%/millrace`, 996), withOnTime(`${set}/60-2%/tcp-bbr`, 1_000)]).map(
+        ({ isMet }) => isMet,
+      );
+    expect([judge('quick'), judge('video')]).toEqual([[true], [false]]);
+  });
+
   it('blames no quick cell for a few frames that a stall of the emulator held up', () => {
     const stalled = (late: number): Finished => {
       const one = finished(cell('quick/60-2%/millrace'), late);

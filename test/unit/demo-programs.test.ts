@@ -1,7 +1,10 @@
 /** The parts that the demo's programs share: their messages, what TCP tells its encoder, the clip without an end. */
-import { describe, expect, it } from 'vitest';
+import { EventEmitter } from 'node:events';
+import { describe, expect, it, vi } from 'vitest';
+import type { WebSocket } from 'ws';
 import { clipFrames } from '../../demo/clip.ts';
 import { type Chunk, decodeChunk, encodeChunk, parseMessage } from '../../demo/media-protocol.ts';
+import { MediaSocket } from '../../demo/media-socket.ts';
 import { ClipLoop, TICKS_PER_SECOND } from '../../demo/server/clip-loop.ts';
 import { TcpEncoderControl } from '../../demo/tcp/encoder-control.ts';
 import { EncoderGuide } from '../../demo/tcp/encoder-guide.ts';
@@ -55,6 +58,23 @@ describe('media messages', () => {
 
   it('a length that nobody sends ends the connection', () => {
     expect(new FrameReader().push(Buffer.from('GET / HTTP/1.1\r\n'))).toBe(false);
+  });
+});
+
+describe('an encoder', () => {
+  it('that another has replaced is not heard any more', () => {
+    const socket = Object.assign(new EventEmitter(), { close: () => {}, terminate: () => {} });
+    const encoder = new MediaSocket(socket as unknown as WebSocket);
+    const [onMessage, onChunk] = [vi.fn(), vi.fn()];
+    Object.assign(encoder, { onMessage, onChunk });
+    const speak = (): void => {
+      socket.emit('message', Buffer.from('{"type":"keyframe","track":1}'), false);
+      socket.emit('message', Buffer.from(encodeChunk(chunk)), true);
+    };
+    speak();
+    encoder.replace();
+    speak();
+    expect([onMessage.mock.calls.length, onChunk.mock.calls.length]).toEqual([1, 1]);
   });
 });
 

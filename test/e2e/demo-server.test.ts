@@ -87,6 +87,8 @@ it('serves the page, turns other sites away, and leaves nothing behind after Ctr
       socket.on('error', () => resolve());
     });
   }
+  for (let i = 0; i < 20; i++) await resetUpgrade(Number(new URL(url).port));
+  expect(await statusOf(url, '/')).toBe(200);
   const children = descendantsOf(program.child.pid as number);
   if (process.platform === 'linux') expect(children.length).toBeGreaterThanOrEqual(2);
   program.kill('SIGINT');
@@ -127,6 +129,17 @@ async function statusOf(
     })
       .on('error', reject)
       .end();
+  });
+}
+
+/** Asks for a WebSocket that there is not, and resets the connection before it hears so. */
+async function resetUpgrade(port: number): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      const lines = ['GET /nowhere HTTP/1.1', 'Host: x', 'Connection: Upgrade', 'Upgrade: websocket'];
+      socket.write(`${lines.join('\r\n')}\r\n\r\n`, () => socket.resetAndDestroy());
+    });
+    socket.on('error', () => {}).on('close', () => resolve());
   });
 }
 

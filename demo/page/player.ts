@@ -73,13 +73,7 @@ export class SidePlayer {
     if (config === undefined) return;
     const video = new VideoDecoder({
       output: (picture) => this.#show(picture),
-      error: (error) => {
-        if (video !== this.#video) return;
-        // `configure` throws for what is no codec at all; one that is not built in comes here.
-        if (error.name === 'NotSupportedError') this.#cannotDecode(config, error);
-        // A broken chunk: start again with a key frame.
-        else this.#openVideo();
-      },
+      error: (error) => void this.#onVideoError(video, config, error),
     });
     this.#video = video;
     try {
@@ -87,6 +81,15 @@ export class SidePlayer {
     } catch (error) {
       this.#cannotDecode(config, error as Error);
     }
+  }
+
+  /** `configure` throws for few configurations: what is not built in comes here as well, like a broken chunk. */
+  async #onVideoError(video: VideoDecoder, config: VideoDecoderConfig, error: Error): Promise<void> {
+    const { supported } = await VideoDecoder.isConfigSupported(config).catch(() => ({ supported: false }));
+    if (video !== this.#video) return;
+    // After a broken chunk it starts again with a key frame.
+    if (supported) this.#openVideo();
+    else this.#cannotDecode(config, error);
   }
 
   #cannotDecode({ codec }: VideoDecoderConfig, error: Error): void {
@@ -150,5 +153,6 @@ export class SidePlayer {
   close(): void {
     this.#link.close();
     for (const decoder of [this.#video, this.#audio]) if (decoder?.state === 'configured') decoder.close();
+    this.#video = undefined;
   }
 }

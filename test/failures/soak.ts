@@ -113,7 +113,7 @@ const chosen = ALL.filter(
 );
 if (chosen.length === 0) refuse(`no case is called so: ${values.only}`);
 const progress = chosen.map((one) => new Progress(one));
-const sources = sourcesHash();
+const sources = sourcesHash('test/failures/all.ts');
 // Now: the checkout may have moved on when the summary is written.
 const commit = commitName();
 resume(new Map(progress.map((of) => [nameOf(of.one), of])), sources);

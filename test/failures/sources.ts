@@ -1,23 +1,33 @@
-/** Which sources the results of a soak come from. Out: the commit, and a hash of the files that the outcome follows from. */
+/**
+ * Which sources the results of a soak come from. In: the file that begins it. Out: the commit, and a hash of all that the
+ * outcome follows from: that file and what it imports, directly or not. Packages and Node are not among it.
+ */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-/** What the outcome of a case follows from. */
-const SOURCES: readonly string[] = ['src', 'test/failures', 'test/helpers'];
+/** `from './x.ts'`, `import './x.ts'`, `import('./x.ts')`: paths are literals here, and whole. */
+const IMPORT = /\b(?:from|import)[\s(]*'(\.{1,2}\/[^']+)'/g;
 
-/** Names the sources: outcomes of others are not continued. */
-export function sourcesHash(): string {
-  const hash = createHash('sha256');
-  for (const folder of SOURCES) {
-    const files = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('.ts'))
-      .sort();
-    for (const name of files) hash.update(name).update(readFileSync(join(ROOT, folder, name)));
+/** Files that `entry` is made of, itself included, sorted. Paths from the root of the repository. */
+export function sourcesOf(entry: string): string[] {
+  const found = new Set<string>([entry]);
+  // A set goes on with what is added meanwhile.
+  for (const file of found) {
+    const text = readFileSync(join(ROOT, file), 'utf8');
+    for (const [, path] of text.matchAll(IMPORT))
+      found.add(relative(ROOT, join(ROOT, dirname(file), path as string)));
   }
+  return [...found].sort();
+}
+
+/** Names the sources of `entry`: outcomes of others are not continued. */
+export function sourcesHash(entry: string): string {
+  const hash = createHash('sha256');
+  for (const file of sourcesOf(entry)) hash.update(file).update(readFileSync(join(ROOT, file)));
   return hash.digest('hex').slice(0, 16);
 }
 

@@ -40,7 +40,7 @@ if (!(hours > 0) || !Number.isSafeInteger(seed)) refuse('--hours is a positive n
 const rounded = (bytes: number): number => Number((bytes / MB).toFixed(2));
 
 /** Read before anything runs: hours later the folder may hold others. */
-const version = { commit: commitName(), sources: sourcesHash() };
+const version = { commit: commitName(), sources: sourcesHash('test/failures/spin.ts') };
 const startedAt = process.cpuUsage();
 const spin = new Spin(seed);
 /** At the end of each step. */

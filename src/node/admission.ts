@@ -2,6 +2,7 @@
  * Who is let in: asks `authorize` about a caller, then gives it its TLS side. In: what the caller says. Out: a handshake,
  * or a refusal. Whatever is not plainly a yes is a no. Source: docs/api.md.
  */
+import { inspect } from 'node:util';
 import type { Connection as Core } from '../connection/connection.ts';
 import { checkCloseInfo } from './close-info.ts';
 import type { Connection } from './connection.ts';
@@ -53,7 +54,7 @@ export async function admit(
     }
   } catch (error) {
     // Whatever went wrong here is the listener's own affair: the caller learns that it was refused.
-    const why = error instanceof Error ? error.message : String(error);
+    const why = error instanceof Error ? error.message : inspect(error);
     logOnce('authorize', `a caller was refused because the listener could not decide: ${why}`);
     core.close(true, REFUSED_CODE, 'the listener could not decide', nowUs());
   }

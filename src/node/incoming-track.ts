@@ -163,6 +163,15 @@ export class IncomingTrack extends EventTarget implements AsyncIterable<Frame> {
     });
   };
 
+  /**
+   * As any `EventTarget`'s. Whoever listens to `readable` hears it once at once: media may have come before the track was
+   * taken, and what waits already is not announced again.
+   */
+  override addEventListener(...listening: Parameters<EventTarget['addEventListener']>): void {
+    super.addEventListener(...listening);
+    if (listening[0] === 'readable') queueMicrotask(() => this.dispatchEvent(new Event('readable')));
+  }
+
   /** Asks the sender for a key frame: the decoder cannot go on. At most one request per round trip is sent. */
   requestKeyFrame(): void {
     this.#receiver?.requestKeyFrame();

@@ -1,5 +1,7 @@
 /** `listen`: one UDP socket for many callers. In: options. Out: connections whose callers are authenticated. */
+
 import { createHmac } from 'node:crypto';
+import { inspect } from 'node:util';
 import { TransportError } from '../base/errors.ts';
 import type { PathId } from '../base/protocol.ts';
 import type { Connection as Core } from '../connection/connection.ts';
@@ -170,7 +172,7 @@ export async function listen(options: ListenOptions = {}): Promise<Listener> {
         },
       )
       // Any stranger can bring it about: it must not end the process.
-      .catch((thrown) => logOnce('onCallerFailed', `onCallerFailed failed: ${String(thrown)}`));
+      .catch((thrown) => logOnce('onCallerFailed', `onCallerFailed failed: ${inspect(thrown)}`));
     return connection;
   };
   const resetKey = resetKeyOf(options, port);

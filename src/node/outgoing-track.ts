@@ -206,14 +206,18 @@ export class OutgoingTrack extends EventTarget {
       keyFrame: options.keyFrame,
       discardable: options.discardable,
     };
-    if (this.#isOver) {
-      const frame = new SentFrame(this.#nextFrameId++);
-      frame.settle('dropped');
-      return frame;
-    }
+    // The core knows of an end before its event comes.
+    if (this.#isOver || this.#sender?.isClosed === true) return this.#dropped();
     return this.#sender === undefined
       ? this.#sendRecord(data, media)
       : this.#sendLive(this.#sender, data, media, now);
+  }
+
+  /** One more media frame that came too late. Frames of a live track are numbered by its sender until then. */
+  #dropped(): SentFrame {
+    const frame = new SentFrame((this.#sender?.nextFrameId ?? 0) + this.#nextFrameId++);
+    frame.settle('dropped');
+    return frame;
   }
 
   #sendLive(sender: TrackSender, data: Uint8Array, media: MediaFrameOptions, now: number): SentFrame {

@@ -98,6 +98,11 @@ export class TrackSender implements Sender, Timed {
     return this.#unsettled;
   }
 
+  /** The connection or the receiver has ended the track: nothing is taken any more. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   /** The next symbol id, and the next frame id: final once `onDrained` was called. */
   get nextSymbolId(): number {
     return this.#window.next;

@@ -1,7 +1,7 @@
 /** What tracks hold, for how long, and how much a peer can make them hold: above two cores in virtual time. */
 import { describe, expect, it } from 'vitest';
 import type { IncomingTrack } from '../../src/node/incoming-track.ts';
-import type { OutgoingTrack } from '../../src/node/outgoing-track.ts';
+import type { OutgoingTrack, SentFrame } from '../../src/node/outgoing-track.ts';
 import { INCOMING_TRACKS_MAX, type TrackOptions } from '../../src/node/tracks.ts';
 import { TRACKS_MAX } from '../../src/track/limits.ts';
 import { type LibraryPair, libraryPair } from '../helpers/library-pair.ts';
@@ -91,7 +91,51 @@ describe('createTrack', () => {
   });
 });
 
+describe('an outgoing track', () => {
+  it('drops what is sent once the core has ended it, before and while its end is told', async () => {
+    const link = libraryPair(8);
+    const track = link.client.tracks.create(LIVE);
+    track.send(new Uint8Array(1));
+    await link.run(20);
+    const inside: SentFrame[] = [];
+    track.addEventListener('stopped', () => inside.push(track.send(new Uint8Array(1))));
+    (await taken(link)).stop();
+    await link.run(20);
+    expect(await Promise.all(inside.map((frame) => frame.settled))).toEqual(['dropped']);
+    const other = link.client.tracks.create(LIVE);
+    other.send(new Uint8Array(1));
+    link.pair.client.host.call((now) => link.pair.client.connection.close(true, 0, '', now));
+    const late = [other.send(new Uint8Array(1)), other.send(new Uint8Array(1))];
+    expect(late.map(({ frameId }) => frameId)).toEqual([1, 2]);
+    expect(await Promise.all(late.map((frame) => frame.settled))).toEqual(['dropped', 'dropped']);
+  });
+});
+
 describe('an incoming track', () => {
+  it.each([
+    ['live', LIVE],
+    ['reliable', RELIABLE],
+  ] as const)(
+    'that is %s tells a listener to `readable` of what came before it listened, and of what comes then',
+    async (_, options) => {
+      const link = libraryPair(9);
+      const track = link.client.tracks.create(options);
+      const ids: number[] = [];
+      track.send(new Uint8Array(1));
+      await link.run(20);
+      const incoming = await taken(link);
+      incoming.addEventListener('readable', () => {
+        for (let frame = incoming.read(); frame !== undefined; frame = incoming.read())
+          ids.push(frame.frameId);
+      });
+      for (let i = 0; i < 3; i++) {
+        track.send(new Uint8Array(1));
+        await link.run(20);
+      }
+      expect(ids).toEqual([0, 1, 2, 3]);
+    },
+  );
+
   it('gives each of several calls of next() a media frame of its own', async () => {
     const link = libraryPair(5);
     const track = link.client.tracks.create(LIVE);

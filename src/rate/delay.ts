@@ -50,6 +50,8 @@ export class DelayFilter {
   #base: number = Number.POSITIVE_INFINITY;
   readonly #buckets: Float64Array = new Float64Array(BASE_BUCKETS).fill(Number.POSITIVE_INFINITY);
   #bucket = -1;
+  /** Every bucket of the base has aged out: the clocks have drifted since, and the next packet begins anew. */
+  #isBaseOld = false;
   readonly #slots: Float64Array = new Float64Array(SLOTS).fill(Number.POSITIVE_INFINITY);
   readonly #packets: Float64Array = new Float64Array(SLOTS);
   #slot = -1;
@@ -69,6 +71,10 @@ export class DelayFilter {
     if (Number.isNaN(delay) || sentAtUs < this.#sinceUs) return;
     this.#hear(now);
     this.#turn(now);
+    if (this.#isBaseOld) {
+      this.#base = Number.POSITIVE_INFINITY;
+      this.#isBaseOld = false;
+    }
     const bucket = this.#bucket % BASE_BUCKETS;
     if (delay < (this.#buckets[bucket] as number)) this.#buckets[bucket] = delay;
     if (delay < this.#base) this.#base = delay;
@@ -123,7 +129,8 @@ export class DelayFilter {
   #findBase(): void {
     let base = Number.POSITIVE_INFINITY;
     for (let i = 0; i < BASE_BUCKETS; i++) base = Math.min(base, this.#buckets[i] as number);
-    if (base !== Number.POSITIVE_INFINITY) this.#base = base;
+    this.#isBaseOld = base === Number.POSITIVE_INFINITY;
+    if (!this.#isBaseOld) this.#base = base;
   }
 
   /** The path is longer by `stepUs` for what left at `sinceUs` or later. Too much heals: the base is a minimum. */

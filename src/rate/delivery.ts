@@ -16,6 +16,11 @@ const SPACING_US: Micros = 2 * MILLISECOND;
 const SPAN_MIN_US: Micros = 20 * MILLISECOND;
 /** A longer one spans a silence: slower than the least rate there is, it says what was sent, not what fits. */
 const SPAN_MAX_US: Micros = 2 * SECOND;
+/**
+ * Nothing on a path comes so much later than what left after it: who sees times go back by more has slept, and its clock with
+ * it, while the peer's went on (the 32 bits of receive times then mean another instant).
+ */
+const CLOCK_BACK_US: Micros = 10 * SECOND;
 /** Fewer packets than this are no rate. */
 const PACKETS_MIN = 5;
 
@@ -47,7 +52,7 @@ export class DeliveryRate {
     if (!(sentAtUs <= this.#lastSent)) this.#lastSent = sentAtUs;
     if (!Number.isNaN(receivedAtUs)) {
       // Two clocks must not mix in one span.
-      if (!this.#hasTimes) this.clear();
+      if (!this.#hasTimes || receivedAtUs < this.#lastReceived - CLOCK_BACK_US) this.clear();
       this.#hasTimes = true;
       if (!(receivedAtUs <= this.#lastReceived)) this.#lastReceived = receivedAtUs;
     } else if (!this.#hasTimes) {

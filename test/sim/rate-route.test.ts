@@ -1,11 +1,26 @@
 /** A route that becomes longer, and shorter again, at once; and a connection that is silent: neither is congestion. */
 import { describe, expect, test } from 'vitest';
+import type { Micros } from '../../src/base/protocol.ts';
+import type { Connection } from '../../src/connection/connection.ts';
 import { symmetric } from '../../src/sim/network.ts';
 import { World } from '../failures/world.ts';
 
 const LINK = { delayMs: 10, rateBps: 20e6, queue: { ms: 100 } } as const;
 const STEP_MS = 5_000;
 const BACK_MS = 10_000;
+
+/** From now on the clock of `connection` runs `ppm` parts per million fast. */
+function drift(connection: Connection, ppm: number): void {
+  const ratio = 1 + ppm / 1e6;
+  const own = (now: Micros): Micros => Math.round(now * ratio);
+  const { handleDatagram, handleTimeout, pollTransmit, pollTimeout } = connection;
+  connection.handleDatagram = (datagram, path, now) =>
+    handleDatagram.call(connection, datagram, path, own(now));
+  connection.handleTimeout = (now) => handleTimeout.call(connection, own(now));
+  connection.pollTransmit = (out, now) => pollTransmit.call(connection, out, own(now));
+  // Never an instant at which the fast clock has not come so far.
+  connection.pollTimeout = () => Math.ceil(pollTimeout.call(connection) / ratio) + 1;
+}
 
 describe('the target', () => {
   test.each([1, 2, 3])(
@@ -43,5 +58,26 @@ describe('the target', () => {
     const before = controller.targetRateBps;
     world.run(300_000);
     expect(controller.targetRateBps).toBeGreaterThanOrEqual(before);
+  });
+
+  test('does not take two hours of drift for a queue when media begin again (seed 3)', () => {
+    const world = new World({ seed: 3, network: symmetric({ ...LINK, delayMs: 15 }), startBitrateBps: 4e6 });
+    drift(world.pair.client.connection, 100);
+    world.connect();
+    const { controller } = world.pair.server.connection.state;
+    const media = { from: 'server', frameBytes: 8_333, latencyMs: 120, durationMs: 5_000 } as const;
+    world.track(media);
+    world.run(5_500);
+    // A call on hold: this end has nothing to send but ACKs, and little is heard of its way.
+    world.run(2 * 3_600_000);
+    const resumed = world.track(media);
+    let queueMaxUs = 0;
+    for (let i = 0; i < 55; i++) {
+      world.run(100);
+      queueMaxUs = Math.max(queueMaxUs, controller.queueDelayUs);
+    }
+    expect(resumed.frames.length).toBeGreaterThan(140);
+    expect(resumed.frames.filter(({ isInTime }) => !isInTime)).toEqual([]);
+    expect(queueMaxUs).toBeLessThan(10_000);
   });
 });

@@ -70,6 +70,20 @@ describe('DelayFilter', () => {
     delay.update(80 * SECOND);
     expect(delay.queueUs).toBe(queue);
   });
+
+  it.each([15, 59, 71, 960])(
+    'takes clocks that drift by 100 ppm for no queue, with a packet every %d s',
+    (seconds) => {
+      const delay = new DelayFilter();
+      let worst = 0;
+      for (let t = 0; t < 2 * 3600 * SECOND; t += seconds * SECOND) {
+        delay.onPacket(t, 1.0001 * t + 5 * MS, t);
+        delay.update(t);
+        worst = Math.max(worst, delay.queueUs);
+      }
+      expect(worst).toBeLessThan(7 * MS);
+    },
+  );
 });
 
 describe('DeliveryRate', () => {
@@ -106,6 +120,19 @@ describe('DeliveryRate', () => {
     expect(feed(5 * MS, () => ({ received: Number.NaN })).over(100 * MS) / 1e6).toBeCloseTo(10, 0);
     const late = feed(5 * MS, (t) => ({ received: t < 500 * MS ? Number.NaN : 9e9 + t }));
     expect(late.over(100 * MS) / 1e6).toBeCloseTo(10, 0);
+  });
+
+  it('begins anew when receive times go back, as where a sleep has stopped the own clock', () => {
+    const asleep = feed(5 * MS, (t) => ({ received: t < 500 * MS ? t : t - 695 * SECOND }));
+    expect(asleep.over(100 * MS) / 1e6).toBeCloseTo(10, 0);
+    // It is the rate of now, not the last one before.
+    const slower = feed(5 * MS, (t) => ({ received: t < 500 * MS ? t : 2 * t - 695 * SECOND }));
+    expect(slower.over(100 * MS) / 1e6).toBeCloseTo(5, 0);
+  });
+
+  it('goes on when packets overtake each other by less', () => {
+    const mixed = feed(5 * MS, (t) => ({ received: t % (7 * MS) === 0 ? t - 9 * SECOND : t }));
+    expect(mixed.over(100 * MS) / 1e6).toBeCloseTo(10, 0);
   });
 
   it('says when too little was sent, and nothing when too little is known', () => {

@@ -25,6 +25,7 @@ const rtt = {
   smoothedUs: ROUND_TRIP_US,
   varianceUs: 1000,
   minUs: ROUND_TRIP_US,
+  recentMinUs: ROUND_TRIP_US,
 };
 const sample = {
   packetNumber: 0,

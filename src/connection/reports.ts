@@ -129,7 +129,7 @@ export class PathReports implements PathEvents {
     controller.onPathChange(now);
     redundancy.onPathChange();
     rtt.reset();
-    if (!Number.isNaN(roundTripUs)) rtt.onSample(roundTripUs, 0);
+    if (!Number.isNaN(roundTripUs)) rtt.onSample(roundTripUs, 0, now);
     prober.onPathChange(now);
   }
 

@@ -28,6 +28,8 @@ export interface RttView {
   readonly smoothedUs: Micros;
   readonly varianceUs: Micros;
   readonly minUs: Micros;
+  /** The least of the last minute. */
+  readonly recentMinUs: Micros;
 }
 
 /** One congestion controller of one path. Call order per ACK: acked..., lost..., `onAckEnd`. */

@@ -37,6 +37,7 @@ export class Signals {
   /** Seconds since the step before. */
   dt = 0;
   smoothedRttUs: Micros = 100 * MILLISECOND;
+  /** The least of the last minute: the way back may become longer, and nothing else tells. */
   minRttUs: Micros = 100 * MILLISECOND;
   queueUs: Micros = 0;
   /** The queue aimed at. */
@@ -87,7 +88,7 @@ export class Signals {
     this.now = now;
     if (rtt.hasSample) {
       this.smoothedRttUs = rtt.smoothedUs;
-      this.minRttUs = rtt.minUs;
+      this.minRttUs = rtt.recentMinUs;
     }
     this.delivery.checkpoint();
     if (this.#steppedAtUs >= 0 && now - this.#steppedAtUs < Law.TICK_US) return false;

@@ -282,7 +282,7 @@ export class LossRecovery {
     // RFC 9000 §9.4: what was sent on the path before says nothing about this one.
     if (((this.#packets.flags[at] as number) & PacketFlag.ABANDONED) !== 0) return;
     const sentAtUs = this.#packets.sentAtUs[at] as number;
-    this.#rtt.onSample(now - sentAtUs, Math.min(ack.delayUs, this.#maxAckDelayUs));
+    this.#rtt.onSample(now - sentAtUs, Math.min(ack.delayUs, this.#maxAckDelayUs), now);
   }
 
   // --- Loss --------------------------------------------------------------------------------------------------------

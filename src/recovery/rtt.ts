@@ -4,6 +4,7 @@
  */
 import type { Micros } from '../base/protocol.ts';
 import { MILLISECOND, SECOND } from '../base/protocol.ts';
+import { WindowedMin } from '../base/windowed-min.ts';
 
 /**
  * What is assumed before the first sample. With no variance known (RFC 9002 §6.2.2: half of it) the first probe
@@ -21,6 +22,10 @@ const STRAY_MAX = 4;
 /** A sample above this is a stopped clock or a suspended host: clamped, so that timers stay usable. */
 const RTT_MAX_US: Micros = 10 * SECOND;
 
+/** The recent minimum is that of the last minute: what has become longer since then, without a sign, is the path. */
+const RECENT_BUCKET_US: Micros = 10 * SECOND;
+const RECENT_BUCKETS = 7;
+
 /** One per path, shared by its packet number spaces. */
 export class RttEstimator {
   /** False until the first sample. */
@@ -33,18 +38,25 @@ export class RttEstimator {
   minUs: Micros = INITIAL_RTT_US;
   /** How much the one-way delay to the peer differs from packet to packet, smoothed over 16, us. */
   jitterUs: Micros = 0;
+  readonly #recent: WindowedMin = new WindowedMin(RECENT_BUCKET_US, RECENT_BUCKETS);
   #transitUs: Micros = Number.NaN;
   /** Mean deviation of the last 64 samples or so, us. */
   #deviationUs: Micros = 0;
+
+  /** Smallest sample of the last 60 to 70 s, us; of longer where samples are rarer. */
+  get recentMinUs(): Micros {
+    return this.hasSample ? this.#recent.value : INITIAL_RTT_US;
+  }
 
   /**
    * One sample: from when the largest newly acked packet left until its ACK came.
    *
    * @param ackDelayUs What the peer says it waited, already limited to its max_ack_delay.
    */
-  onSample(sampleUs: Micros, ackDelayUs: Micros): void {
+  onSample(sampleUs: Micros, ackDelayUs: Micros, now: Micros): void {
     const latest = Math.max(1, Math.min(sampleUs, RTT_MAX_US));
     this.latestUs = latest;
+    this.#recent.add(latest, now);
     if (!this.hasSample) {
       this.hasSample = true;
       this.minUs = latest;
@@ -88,6 +100,7 @@ export class RttEstimator {
     this.varianceUs = Math.round(INITIAL_RTT_US / 2);
     this.minUs = INITIAL_RTT_US;
     this.jitterUs = 0;
+    this.#recent.clear();
     this.#transitUs = Number.NaN;
     this.#deviationUs = 0;
   }

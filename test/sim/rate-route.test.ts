@@ -80,4 +80,21 @@ describe('the target', () => {
     expect(resumed.frames.filter(({ isInTime }) => !isInTime)).toEqual([]);
     expect(queueMaxUs).toBeLessThan(10_000);
   });
+
+  test('is reached again a minute after only the way back has become 240 ms longer (seed 3)', () => {
+    const way = { delayMs: 5, rateBps: 20e6, queue: { ms: 200 } } as const;
+    const world = new World({ seed: 3, network: symmetric(way), startBitrateBps: 8e6 });
+    world.connect();
+    world.track({ frameBytes: 33_333, latencyMs: 500, durationMs: 4_000 });
+    world.run(4_000);
+    world.pair.network.down.update({ delayMs: 245 });
+    world.track({ frameBytes: 1_000, latencyMs: 500, durationMs: 72_000 });
+    world.run(72_500);
+    const { rtt } = world.pair.client.connection.state;
+    expect(rtt.minUs).toBeLessThan(20_000);
+    const video = world.track({ frameBytes: 33_333, latencyMs: 500, durationMs: 8_000 });
+    world.run(9_000);
+    expect(video.frames.length).toBeGreaterThan(230);
+    expect(video.frames.slice(30).filter(({ isInTime }) => !isInTime)).toEqual([]);
+  });
 });

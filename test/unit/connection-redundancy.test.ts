@@ -26,7 +26,7 @@ const FRAME: PlanInput = {
 /** The plan for a frame on a path of 60 ms that loses every tenth packet. */
 function planFor(changes: Partial<PlanInput>, windowUs = 0): FramePlan {
   const rtt = new RttEstimator();
-  for (let i = 0; i < 50; i++) rtt.onSample(60 * MS, 0);
+  for (let i = 0; i < 50; i++) rtt.onSample(60 * MS, 0, 0);
   const redundancy = new Redundancy(new CubicController(), rtt);
   redundancy.watch({ windowUs, lossDelayUs: (_latest, smoothedUs) => smoothedUs + windowUs });
   for (let i = 0; i < 2000; i++) {

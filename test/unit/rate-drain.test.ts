@@ -5,7 +5,14 @@ import { Estimate } from '../../src/rate/estimate.ts';
 import { Signals } from '../../src/rate/signals.ts';
 
 const PACKET_BYTES = 1250;
-const RTT = { hasSample: true, latestUs: 60_000, smoothedUs: 60_000, varianceUs: 0, minUs: 60_000 };
+const RTT = {
+  hasSample: true,
+  latestUs: 60_000,
+  smoothedUs: 60_000,
+  varianceUs: 0,
+  minUs: 60_000,
+  recentMinUs: 60_000,
+};
 
 /** Capacity after a cut at 1 s, packets having arrived every `earlyUs`, and every `lateUs` in the last 100 ms. */
 function cutTo(earlyUs: number, lateUs: number): number {

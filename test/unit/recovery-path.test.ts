@@ -17,16 +17,31 @@ describe('RttEstimator', () => {
 
   it('smooths as RFC 9002 §5.3 says', () => {
     const rtt = new RttEstimator();
-    rtt.onSample(40 * MS, 0);
+    rtt.onSample(40 * MS, 0, 0);
     expect([rtt.smoothedUs, rtt.varianceUs, rtt.minUs]).toEqual([40 * MS, 20 * MS, 40 * MS]);
-    rtt.onSample(80 * MS, 24 * MS);
+    rtt.onSample(80 * MS, 24 * MS, 0);
     expect([rtt.latestUs, rtt.smoothedUs, rtt.varianceUs]).toEqual([80 * MS, 42 * MS, 19 * MS]);
+  });
+
+  it('knows the least sample of the last minute beside that of its life', () => {
+    const rtt = new RttEstimator();
+    for (let s = 0; s < 20; s++) rtt.onSample(40 * MS, 0, s * SECOND);
+    for (let s = 20; s < 75; s++) rtt.onSample(90 * MS, 0, s * SECOND);
+    expect(rtt.recentMinUs).toBe(40 * MS);
+    for (let s = 75; s < 95; s++) rtt.onSample(90 * MS, 0, s * SECOND);
+    expect([rtt.minUs, rtt.recentMinUs]).toEqual([40 * MS, 90 * MS]);
+    // After a silence the next one counts alone; on another path as well.
+    rtt.onSample(80 * MS, 0, 4_000 * SECOND);
+    expect(rtt.recentMinUs).toBe(80 * MS);
+    rtt.reset();
+    rtt.onSample(100 * MS, 0, 4_001 * SECOND);
+    expect(rtt.recentMinUs).toBe(100 * MS);
   });
 
   it('does not believe an ACK delay that would leave less than the minimum', () => {
     const rtt = new RttEstimator();
-    rtt.onSample(40 * MS, 0);
-    rtt.onSample(48 * MS, 25 * MS);
+    rtt.onSample(40 * MS, 0, 0);
+    rtt.onSample(48 * MS, 25 * MS, 0);
     expect(rtt.smoothedUs).toBe(41 * MS);
   });
 
@@ -39,7 +54,7 @@ describe('RttEstimator', () => {
       const late = () => Math.min(3, Math.abs(standardNormal(random)));
       const sampleUs = 50 * MS + Math.round(3 * MS * (late() + late()));
       if (i >= 200 && sampleUs > rtt.probeTimeoutUs(0)) early++;
-      rtt.onSample(sampleUs, 0);
+      rtt.onSample(sampleUs, 0, 0);
     }
     // Four variances alone are too few for 50 of them.
     expect(early).toBeLessThanOrEqual(4);
@@ -47,9 +62,9 @@ describe('RttEstimator', () => {
 
   it('takes one long answer for an outage', () => {
     const rtt = new RttEstimator();
-    for (let i = 0; i < 100; i++) rtt.onSample(60 * MS, 0);
-    rtt.onSample(3 * SECOND, 0);
-    for (let i = 0; i < 40; i++) rtt.onSample(60 * MS, 0);
+    for (let i = 0; i < 100; i++) rtt.onSample(60 * MS, 0, 0);
+    rtt.onSample(3 * SECOND, 0, 0);
+    for (let i = 0; i < 40; i++) rtt.onSample(60 * MS, 0, 0);
     expect(rtt.probeTimeoutUs(0)).toBeLessThan(80 * MS);
   });
 

@@ -7,6 +7,7 @@ import { MILLISECOND, type Micros, SECOND } from '../base/protocol.ts';
 import type { LadderPath } from '../rate/ladder.ts';
 import { type Claim, shareOut } from '../rate/share.ts';
 import type { TrackSender } from '../track/send.ts';
+import type { SendStatistics } from '../track/types.ts';
 import { PACKET_OVERHEAD_BYTES } from './path-view.ts';
 import type { ConnectionState } from './state.ts';
 
@@ -15,6 +16,10 @@ const LOOK_US: Micros = 10 * MILLISECOND;
 /** A track hears of a change at most once per media frame, within these bounds. */
 const INTERVAL_US_MIN: Micros = 30 * MILLISECOND;
 const INTERVAL_US_MAX: Micros = SECOND;
+/** From one second to the next a track's frame interval is believed to become so many times as long at the most. */
+const INTERVAL_GROWTH_MAX = 4;
+/** Frame rates are measured once a second, at the first event then; if none came for so long, nothing was sent. */
+const SILENCE_US: Micros = 2 * SECOND;
 /** A rise below this is not worth an encoder's attention; every fall is. */
 const RISE_MIN = 1.03;
 /** Targets are whole multiples of this: the last bits of an estimate are noise. */
@@ -73,23 +78,27 @@ class Share implements Claim {
     const { mediaBytes, frames } = track.statistics;
     const frameCount = frames.sent - this.#frames;
     this.usedBps = ((mediaBytes - this.#mediaBytes) * 8e6) / elapsedUs;
-    if (frameCount > 0) this.intervalUs = elapsedUs / frameCount;
+    // Several frames and then a silence, in which nobody looked: how far apart they were is not known.
+    const isKnown = frameCount === 1 || (frameCount > 1 && elapsedUs < SILENCE_US);
+    // Neither does one frame that ends a pause, or comes before one, make the track a slow one.
+    const intervalUsMax = Math.min(INTERVAL_GROWTH_MAX * this.intervalUs, INTERVAL_US_MAX);
+    if (isKnown) this.intervalUs = Math.min(elapsedUs / frameCount, intervalUsMax);
     this.#mediaBytes = mediaBytes;
     this.#frames = frames.sent;
   }
 
   /** True if the encoder should hear of `bps` now. */
   isNews(bps: number, now: Micros): boolean {
-    const intervalUs = Math.max(INTERVAL_US_MIN, Math.min(this.intervalUs, INTERVAL_US_MAX));
+    const intervalUs = Math.max(INTERVAL_US_MIN, this.intervalUs);
     if (bps === this.toldBps || now - this.toldAtUs < intervalUs) return false;
     return bps < this.toldBps || bps >= this.toldBps * RISE_MIN;
   }
 }
 
-/** Everything that a track has put on the wire, headers of packets included. */
-function wireBytesOf({ statistics }: TrackSender): number {
-  const { mediaBytes, headerBytes, resendBytes, repairBytes } = statistics;
-  const packets = statistics.symbolsSent + statistics.symbolsResent + statistics.repairsSent;
+/** Everything that tracks have put on the wire, headers of packets included. */
+function wireBytesOf(sent: Readonly<SendStatistics>): number {
+  const { mediaBytes, headerBytes, resendBytes, repairBytes } = sent;
+  const packets = sent.symbolsSent + sent.symbolsResent + sent.repairsSent;
   return mediaBytes + headerBytes + resendBytes + repairBytes + packets * PACKET_OVERHEAD_BYTES;
 }
 
@@ -106,11 +115,14 @@ export class Bitrate {
   #wantedBps: number = Number.POSITIVE_INFINITY;
   /** The largest wish of a live track, as the controller knows it. */
   #wishBps = 0;
-  /** Media bytes per wire byte, lately; when that was measured; what all tracks had sent then. */
+  /** Media bytes per wire byte, lately, and when that was measured. */
   #yield = 0.93;
   #yieldAtUs: Micros = 0;
+  /** What had been sent then: media and what the wire adds to them, streams, everything but feedback and probes. */
   #mediaBytes = 0;
-  #wireBytes = 0;
+  #trackBytes = 0;
+  #streamBytes = 0;
+  #dataBytes = 0;
   /** What media that wait too long take of the rate. */
   #backlogBps = 0;
 
@@ -140,7 +152,7 @@ export class Bitrate {
     this.#nextAtUs = now + LOOK_US;
     const tracks = this.#state.tracks.liveSenders();
     if (now - this.#measuredAtUs >= SECOND) this.#measure(tracks, now);
-    if (now - this.#yieldAtUs >= YIELD_US) this.#measureYield(tracks, now);
+    if (now - this.#yieldAtUs >= YIELD_US) this.#measureYield(now);
     this.#backlogBps = this.#measureBacklog(tracks);
     this.#shareOut(tracks, now);
   }
@@ -207,25 +219,24 @@ export class Bitrate {
     this.#peakBps = 0;
   }
 
-  #measureYield(tracks: readonly TrackSender[], now: Micros): void {
+  #measureYield(now: Micros): void {
     this.#yieldAtUs = now;
-    let mediaBytes = 0;
-    let wireBytes = 0;
-    for (const track of tracks) {
-      mediaBytes += track.statistics.mediaBytes;
-      wireBytes += wireBytesOf(track);
-    }
-    const { counters, streams } = this.#state;
+    const { counters, streams, tracks } = this.#state;
+    // Of tracks that have ended too: each of these counts only grows.
+    const sent = tracks.sendTotals();
+    const trackBytes = wireBytesOf(sent);
+    const streamBytes = streams.counters.sentBytes + streams.counters.resentBytes;
+    const dataBytes = counters.bytesSent - counters.feedbackBytesSent - counters.probeBytesSent;
+    const media = sent.mediaBytes - this.#mediaBytes;
     // Alone on the wire: packets as they were, with several symbols in one.
-    if (streams.count === 0) {
-      wireBytes = counters.bytesSent - counters.feedbackBytesSent - counters.probeBytesSent;
-    }
-    const media = mediaBytes - this.#mediaBytes;
-    const wire = wireBytes - this.#wireBytes;
-    this.#mediaBytes = mediaBytes;
-    this.#wireBytes = wireBytes;
-    // A track has ended, and its counters with it; or streams came or went.
-    if (wire <= 0 || media < 0 || media > wire) return;
+    const isAlone = streamBytes === this.#streamBytes;
+    const wire = isAlone ? dataBytes - this.#dataBytes : trackBytes - this.#trackBytes;
+    this.#mediaBytes = sent.mediaBytes;
+    this.#trackBytes = trackBytes;
+    this.#streamBytes = streamBytes;
+    this.#dataBytes = dataBytes;
+    // Nothing was sent; or media that share packets with streams.
+    if (wire <= 0 || media > wire) return;
     const latest = this.#yield + (media / wire - this.#yield) * YIELD_GAIN;
     this.#yield = Math.min(YIELD_MAX, Math.max(YIELD_MIN, latest));
   }
@@ -239,7 +250,7 @@ export class Bitrate {
       intervalUs = Math.max(intervalUs, this.#shareOf(track).intervalUs);
     }
     const mediaBps = targetRateBps * this.#yield;
-    const usual = (mediaBps * BACKLOG_INTERVALS * Math.min(intervalUs, INTERVAL_US_MAX)) / 8e6;
+    const usual = (mediaBps * BACKLOG_INTERVALS * intervalUs) / 8e6;
     const bps = (Math.max(0, bytes - usual) * 8e6) / BACKLOG_US;
     return Math.min(bps, BACKLOG_PART_MAX * mediaBps);
   }

@@ -1,7 +1,9 @@
 /** What applications are told of the rate: whole connections in virtual time, an encoder that follows its target. */
 import { describe, expect, test } from 'vitest';
 import { MILLISECOND, type Micros, SECOND } from '../../src/base/protocol.ts';
+import { listenTo } from '../../src/lab/pair.ts';
 import type { LinkOptions } from '../../src/sim/link-options.ts';
+import type { SendStream } from '../../src/stream/send.ts';
 import type { TrackSender } from '../../src/track/send.ts';
 import { connectPair } from '../helpers/calls.ts';
 import { makePair, type Pair } from '../helpers/pair.ts';
@@ -161,7 +163,111 @@ describe('bitratechange', () => {
   });
 });
 
+describe('the share of the target that encoders are told', () => {
+  const path: LinkOptions = { delayMs: 10, rateBps: 20_000_000, queue: { ms: 200 } };
+
+  test('does not fall when a stream ends, however much streams have sent before', () => {
+    const pair = makePair({ seed: 1, up: path, down: path, startBitrateBps: 8_000_000 });
+    connectPair(pair);
+    const { connection, host } = pair.client;
+    listenTo(pair.server, (event) => {
+      if (event.type !== 'stream-readable') return;
+      const stream = pair.server.connection.streams.get(event.streamId)?.receive;
+      while (stream?.read() !== undefined);
+    });
+    const encoder = new Encoder(pair, 2_000_000, 120);
+    function run(frames: number): void {
+      for (let i = 0; i < frames; i++) {
+        encoder.send(30);
+        pair.run(1000 / 30);
+      }
+    }
+    function sendStream(bytes: number): void {
+      const stream = host.call(() => connection.streams.open('unidirectional')) as SendStream;
+      host.call(() => {
+        stream.write(new Uint8Array(bytes));
+        stream.finish();
+      });
+    }
+    for (let i = 0; i < 10; i++) {
+      sendStream(250_000);
+      run(10);
+    }
+    run(60);
+    expect(connection.streams.count).toBe(0);
+    const shares: number[] = [];
+    // Every 233 ms: sooner or later one of them is open just when the bytes are counted.
+    for (let i = 0; i < 30; i++) {
+      sendStream(2000);
+      for (let j = 0; j < 7; j++) {
+        run(1);
+        shares.push(connection.targetOf(encoder.track) / connection.state.controller.targetRateBps);
+      }
+    }
+    expect(connection.streams.count).toBe(0);
+    expect(Math.min(...shares)).toBeGreaterThan(0.85);
+  });
+
+  test('is as large with a track for each media frame as with one for all', () => {
+    const shares = [false, true].map((isTrackEach) => {
+      const pair = makePair({ seed: 1, up: path, down: path, startBitrateBps: 8_000_000 });
+      connectPair(pair);
+      listenTo(pair.server, (event) => {
+        if (event.type !== 'track-readable') return;
+        const receiver = pair.server.connection.tracks.receiver(event.trackId);
+        while (receiver?.poll() !== undefined);
+      });
+      const { connection, host } = pair.client;
+      function open(): TrackSender {
+        const options = { kind: 'data', latencyUs: 100 * MILLISECOND } as const;
+        return host.call(() => connection.tracks.openLive(options)) as TrackSender;
+      }
+      const lasting = open();
+      for (let i = 0; i < 5 * 50; i++) {
+        const track = isTrackEach ? open() : lasting;
+        host.call((now) => {
+          track.send(new Uint8Array(4000), { timestampUs: now }, now);
+          connection.onMediaQueued(track, now);
+          if (isTrackEach) track.end();
+        });
+        pair.run(20);
+      }
+      expect(connection.tracks.liveSenders().length).toBeLessThan(50);
+      return connection.targetOf(lasting) / connection.state.controller.targetRateBps;
+    });
+    const [one, many] = shares as [number, number];
+    expect(one).toBeGreaterThan(0.9);
+    expect(many).toBeGreaterThan(0.95 * one);
+  });
+});
+
 describe('maxFrameBytes', () => {
+  test.each([900, 5000, 40_000])(
+    'is no more than a fifth of a second of the target after %i ms of silence',
+    (ms) => {
+      const pair = makePair({ seed: 1, up: CLEAN, down: CLEAN, startBitrateBps: 4_000_000 });
+      connectPair(pair);
+      const encoder = new Encoder(pair, 2_000_000, 120);
+      const { connection } = pair.client;
+      function run(frames: number): number {
+        let largest = 0;
+        for (let i = 0; i < frames; i++) {
+          encoder.send(30);
+          pair.run(1000 / 30);
+          largest = Math.max(largest, connection.maxFrameBytesOf(encoder.track));
+        }
+        return largest;
+      }
+      run(90);
+      const before = connection.maxFrameBytesOf(encoder.track);
+      pair.run(ms);
+      const targetBytes = connection.targetOf(encoder.track) / 8;
+      expect(run(30)).toBeLessThanOrEqual(0.21 * targetBytes);
+      run(30);
+      expect(connection.maxFrameBytesOf(encoder.track)).toBeLessThan(1.5 * before);
+    },
+  );
+
   test('names a frame that leaves within a third of the latency on the path as it is', () => {
     const pair = makePair({
       seed: 1,

@@ -13,6 +13,7 @@ import { HELD_FRAMES_MAX, INCOMPLETE_FRAMES_MAX, LATE_HOLD_US, LATENCY_US_MAX } 
 import { PlayoutClock } from './playout.ts';
 import type { ReceivedMedia } from './received-media.ts';
 import type { Arrival, Delivery, FrameCounts, Order } from './types.ts';
+import { UsualInterval } from './usual-interval.ts';
 
 /** Gets the media frames in order, to be released. `skipped`: media frames missing since the one before. */
 export type TakeFrame = (frame: ReceivedMedia, how: Arrival, skipped: number, now: Micros) => void;
@@ -23,8 +24,6 @@ export type TakeFrame = (frame: ReceivedMedia, how: Arrival, skipped: number, no
  */
 const ARRIVING_GAP_US: Micros = 2 * MILLISECOND;
 const ARRIVING_MAX_US: Micros = 10 * MILLISECOND;
-/** Weight of the newest interval in the usual one. */
-const INTERVAL_GAIN = 1 / 8;
 
 /** See the file header. */
 export class DeliveryOrder {
@@ -44,8 +43,8 @@ export class DeliveryOrder {
   #nextFrameId = 0;
   #skipped = 0;
   #lastSentAtUs: Micros = 0;
-  /** Usual distance of media frames as they were sent. */
-  #intervalUs: Micros = 0;
+  /** Distance of media frames as they were sent. */
+  readonly #interval: UsualInterval = new UsualInterval();
   /** Before the announcement: what is older cannot be of use, whatever is announced. */
   #latencyUs: Micros = LATENCY_US_MAX;
   /** When the newest repair symbol came that may make up for what is waited for. */
@@ -255,17 +254,16 @@ export class DeliveryOrder {
 
   /** How long before `head` the frame before it was sent, if that is missing altogether: at least its usual distance. */
   #aheadUs(head: ReceivedMedia): Micros {
-    if (head.first === this.cursor || this.#isTimed || this.#intervalUs === 0) return 0;
+    if (head.first === this.cursor || this.#isTimed || this.#interval.us === 0) return 0;
     const missing = head.hasHead ? Math.max(1, head.frameId - this.#nextFrameId) : 1;
     const distance = (head.sentAtUs - this.#lastSentAtUs) / (missing + 1);
-    return Math.max(0, Math.min(distance, this.#intervalUs));
+    return Math.max(0, Math.min(distance, this.#interval.us));
   }
 
   /** Learns how far apart media frames are sent. */
   #noteInterval(frame: ReceivedMedia): void {
     if (this.#lastSentAtUs > 0 && frame.frameId === this.#nextFrameId) {
-      const interval = frame.sentAtUs - this.#lastSentAtUs;
-      this.#intervalUs += this.#intervalUs === 0 ? interval : (interval - this.#intervalUs) * INTERVAL_GAIN;
+      this.#interval.note(frame.sentAtUs - this.#lastSentAtUs, this.#latencyUs);
     }
     this.#lastSentAtUs = frame.sentAtUs;
   }

@@ -23,8 +23,9 @@ import type {
   RedundancyPolicy,
   TrackKind,
 } from './types.ts';
+import { UsualInterval } from './usual-interval.ts';
 
-/** Weight of the newest value in the usual one. */
+/** Weight of the newest size in the usual one. */
 const USUAL_GAIN = 1 / 8;
 /** A slot without a new frame comes when the next frame is so much overdue: repair never waits for data to come. */
 const SLOT_OVERDUE = 1.5;
@@ -89,6 +90,7 @@ export class Protection {
     rowsUnknown: 0,
   };
   readonly #silence: SilenceWatch;
+  readonly #interval: UsualInterval = new UsualInterval();
   #lastSendUs = -1;
 
   constructor(options: ProtectionOptions, queue: RepairQueue, window: SymbolWindow) {
@@ -135,9 +137,8 @@ export class Protection {
   onSend(now: Micros): void {
     const input = this.#input;
     if (this.#lastSendUs >= 0) {
-      const interval = now - this.#lastSendUs;
-      const usual = input.frameIntervalUs;
-      input.frameIntervalUs = usual === 0 ? interval : Math.round(usual + (interval - usual) * USUAL_GAIN);
+      this.#interval.note(now - this.#lastSendUs, input.latencyUs);
+      input.frameIntervalUs = this.#interval.us;
     }
     this.#lastSendUs = now;
   }

@@ -50,6 +50,33 @@ describe('a receiver in send order', () => {
     expect(handedOut(deadlineUs - 3 * MS, 10)).toEqual([0, 1, 2, 3, 5]);
   });
 
+  test('waits for the first frame after a pause, missing altogether, as long as for any other', () => {
+    const probe = new ReceiverProbe({});
+    let id = 0;
+    let sentAtUs = 0;
+    const send = (count: number): void => {
+      for (let i = 0; i < count; i++, sentAtUs += 20 * MS) {
+        probe.run(OWD + sentAtUs);
+        probe.symbol(id, one(id++, sentAtUs), OWD + sentAtUs);
+      }
+    };
+    send(10);
+    for (let spurt = 0; spurt < 5; spurt++) {
+      sentAtUs += 2_000 * MS;
+      send(10);
+    }
+    sentAtUs += 2_000 * MS;
+    const lostId = id++;
+    const lostAtUs = sentAtUs;
+    sentAtUs += 20 * MS;
+    send(3);
+    // Its deadline is 120 ms after it was sent.
+    probe.run(OWD + lostAtUs + 115 * MS);
+    probe.symbol(lostId, one(lostId, lostAtUs), OWD + lostAtUs + 115 * MS, true);
+    expect(probe.frames.at(-4)).toMatchObject({ frameId: lostId, how: 'resent' });
+    expect(probe.ids).toEqual(Array.from({ length: id }, (_, i) => i));
+  });
+
   test('gives a frame up at its deadline when its symbols have stopped to come', () => {
     const probe = new ReceiverProbe({});
     probe.symbol(0, symbolsOf(0, 3, 0)[0] as Uint8Array, OWD);

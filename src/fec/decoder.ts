@@ -4,6 +4,7 @@
  * that touch a missing symbol form connected systems of at most 64 unknowns. Bookkeeping follows coefficients only;
  * payload bytes are touched when a system determines a symbol, never before. Memory is bounded whatever the peer says.
  */
+import { BLOCK_SPAN_MAX } from '../wire/symbol.ts';
 import { BLOCK_SYMBOLS_MAX, type ErasureCodec, SYMBOL_BYTES_MAX } from './codec.ts';
 import { JointSystems } from './joint-systems.ts';
 import { type LiveBlock, remove } from './repair-system.ts';
@@ -36,7 +37,7 @@ export interface DecoderLimits {
 
 /** 8 MiB and about 0.7 MiB: two seconds of 25 Mbit/s. */
 export const DECODER_LIMITS: DecoderLimits = {
-  symbolsMax: 4096,
+  symbolsMax: BLOCK_SPAN_MAX,
   symbolBytesMax: 8_388_608,
   repairMax: 512,
 };

@@ -5,7 +5,7 @@
  */
 import type { Writer } from '../base/bytes.ts';
 import type { Micros } from '../base/protocol.ts';
-import { repairHeaderSize, writeRepairHeader } from '../wire/symbol.ts';
+import { BLOCK_SPAN_MAX, repairHeaderSize, writeRepairHeader } from '../wire/symbol.ts';
 import { Deque } from './deque.ts';
 import { BLOCK_SOURCE_SYMBOLS_MAX, REPAIR_QUEUE_MAX, REPAIRS_KEPT_MAX } from './limits.ts';
 import type { SentFrame } from './sent-frame.ts';
@@ -73,8 +73,12 @@ export class RepairQueue {
     this.#window = window;
   }
 
-  /** Queues repair symbols for one media frame: about `rowCount` in all, as many for each of its interleaved blocks. */
+  /**
+   * Queues repair symbols for one media frame: about `rowCount` in all, as many for each of its interleaved blocks. None
+   * for a frame whose blocks span more than a receiver remembers: it would refuse them.
+   */
   protect(frame: SentFrame, rowCount: number, deadlineUs: Micros): void {
+    if (frame.count > BLOCK_SPAN_MAX) return;
     const stride = blockCount(frame.count);
     const each = Math.ceil(rowCount / stride);
     const row = frame.rowsUsed;

@@ -10,6 +10,8 @@ import { FrameType, type ParseResult } from './frame-types.ts';
 export const MEDIA_FRAME_BYTES_MAX = 16_777_216;
 /** Symbols of one media frame. */
 export const SYMBOLS_PER_FRAME_MAX = 65_535;
+/** Symbol ids from the first to the last of one block: a receiver remembers no more, and refuses the repair of longer ones. */
+export const BLOCK_SPAN_MAX = 4_096;
 
 /** Flags of a media frame, in its symbol of index 0. */
 export const SymbolFlag = { KEY_FRAME: 1, DISCARDABLE: 2, DURATION: 4 } as const;

@@ -100,6 +100,22 @@ describe('symbols', () => {
     ]);
   });
 
+  test('of a media frame of more than 4096 get no repair, which a receiver would refuse; they are resent', () => {
+    const mostBytes = 4_710_400;
+    const symbolsAndRepairs = (bytes: number): [number, number] => {
+      const probe = new SenderProbe(fixedPolicy(50));
+      const { sender } = probe;
+      sender.send(new Uint8Array(bytes), PLAIN, 0);
+      const sent = probe.writeAll(0);
+      probe.lose(sent[7], 10 * MS);
+      expect(probe.write(10 * MS)?.symbol?.symbolId).toBe(7);
+      return [sender.nextSymbolId, sent.length - sender.nextSymbolId];
+    };
+    const [symbols, repairs] = symbolsAndRepairs(mostBytes);
+    expect([symbols, repairs > 0]).toEqual([4_096, true]);
+    expect(symbolsAndRepairs(mostBytes + 1)).toEqual([4_097, 0]);
+  });
+
   test('do not squeeze into the end of a packet', () => {
     const probe = new SenderProbe();
     const { sender } = probe;

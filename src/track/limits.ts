@@ -51,8 +51,10 @@ export const LATE_HOLD_US: Micros = 500 * MILLISECOND;
 export const ACK_SLACK_US: Micros = 30 * MILLISECOND;
 /** Feedback at the end of a media frame comes at most this much later (docs/wire-format.md §3.1). */
 export const FEEDBACK_INTERVAL_US: Micros = 5 * MILLISECOND;
-/** A settle timer never waits longer than this for the path, however large the RTT is. */
-export const PATH_GRACE_US_MAX: Micros = 2 * SECOND;
+/** A settle timer never waits longer than this for the path: no RTT is measured above it (recovery/rtt.ts). */
+export const PATH_GRACE_US_MAX: Micros = 10 * SECOND;
+/** Nor longer than this while half of what a track may hold is held: new media frames need the room more. */
+export const CROWDED_GRACE_US_MAX: Micros = 2 * SECOND;
 
 /** Tracks of one direction at a time, and in announcements not yet complete (DESIGN §6). */
 export const TRACKS_MAX = 1_024;

@@ -274,10 +274,8 @@ export class TrackSender implements Sender, Timed {
     return oldest === undefined ? deadline : Math.min(deadline, this.#giveUpAtUs(oldest));
   }
 
-  /** When no acknowledgement of a media frame can be expected any more. */
   #giveUpAtUs(frame: SentFrame): Micros {
-    const { smoothedRttUs, rttVarianceUs } = this.#path;
-    return frame.deadlineUs + Math.min(smoothedRttUs + 4 * rttVarianceUs, PATH_GRACE_US_MAX) + ACK_SLACK_US;
+    return frame.giveUpAtUs(this.#path, this.#window.isCrowded || this.#heldBytes > SEND_BYTES_MAX / 2);
   }
 
   #expire(now: Micros): void {

@@ -13,7 +13,13 @@ import {
   SymbolFlag,
   TIMESTAMP_US_MAX,
 } from '../wire/symbol.ts';
-import { BLOCK_SOURCE_SYMBOLS_MAX, FEEDBACK_INTERVAL_US } from './limits.ts';
+import {
+  ACK_SLACK_US,
+  BLOCK_SOURCE_SYMBOLS_MAX,
+  CROWDED_GRACE_US_MAX,
+  FEEDBACK_INTERVAL_US,
+  PATH_GRACE_US_MAX,
+} from './limits.ts';
 import type { MediaFrameOptions, Outcome, PathView } from './types.ts';
 
 /** @throws TypeError, RangeError for what no media frame can be. */
@@ -134,6 +140,12 @@ export class SentFrame {
   overdue(path: PathView, now: Micros): number {
     if (this.written < this.count || now < this.lastLeftAtUs + fateUs(path)) return 0;
     return this.inFlight - this.resendsInFlight;
+  }
+
+  /** When no acknowledgement can be expected any more. @param isCrowded Half of what the track may hold is held. */
+  giveUpAtUs(path: PathView, isCrowded: boolean): Micros {
+    const mostUs = isCrowded ? CROWDED_GRACE_US_MAX : PATH_GRACE_US_MAX;
+    return this.deadlineUs + Math.min(path.smoothedRttUs + 4 * path.rttVarianceUs, mostUs) + ACK_SLACK_US;
   }
 
   /** Media bytes in symbol `index`. */

@@ -68,6 +68,11 @@ export class SymbolWindow {
     return this.next + count - this.base <= WINDOW_SYMBOLS_MAX;
   }
 
+  /** Half of it is taken. */
+  get isCrowded(): boolean {
+    return this.next - this.base > WINDOW_SYMBOLS_MAX / 2;
+  }
+
   /** Numbers the symbols of a media frame: its first one is about to be written. */
   start(frame: SentFrame): void {
     assert(this.hasRoomFor(frame.count), 'a media frame starts only where the window has room');

@@ -60,6 +60,27 @@ describe('outcomes', () => {
     expect(probe.skips).toEqual([]);
   });
 
+  test('wait for an answer that takes five seconds, unless half of what the track may hold is held', () => {
+    const probe = new SenderProbe();
+    const { sender, path } = probe;
+    path.smoothedRttUs = 5_000 * MS;
+    sender.send(new Uint8Array(100), PLAIN, 0);
+    const first = probe.write(0);
+    sender.handleTimeout(5_000 * MS);
+    expect(probe.settled).toEqual([]);
+    probe.ack(first, 5_000 * MS);
+    expect(probe.settled).toEqual([[0, 'acknowledged']]);
+    sender.send(new Uint8Array(100), PLAIN, 6_000 * MS);
+    probe.write(6_000 * MS);
+    const giveUpUs = (6_000 + 100 + 2_000 + 30) * MS;
+    sender.handleTimeout(giveUpUs);
+    expect(probe.settled).toHaveLength(1);
+    for (const bytes of [16_000_000, 10_000_000]) sender.send(new Uint8Array(bytes), PLAIN, giveUpUs);
+    expect(probe.settled).toHaveLength(1);
+    sender.handleTimeout(giveUpUs);
+    expect(probe.settled.slice(1)).toEqual([[1, 'expired']]);
+  });
+
   test('are dropped for everything when the track is closed', () => {
     const probe = new SenderProbe();
     const { sender } = probe;

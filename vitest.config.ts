@@ -5,7 +5,7 @@ const limits = { testTimeout: 240_000, hookTimeout: 240_000, expect: { poll: { t
 
 // Real sockets, child processes and timers outside test/e2e.
 const real = [
-  'test/unit/node-{known-rates,ladder,listen,qlog,socket,tracks}.test.ts',
+  'test/unit/node-{connect,datagrams,known-rates,ladder,listen,qlog,socket,tracks}.test.ts',
   'test/unit/cli-{media,on-bitrate,session}.test.ts',
   'test/unit/demo-udp-relay.test.ts',
   'test/failures/{f08-ports,f14-loopback,suites/ipv6}.test.ts',

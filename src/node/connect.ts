@@ -1,5 +1,7 @@
 /** `connect`: from a URI to a connection that is ready. In: URI, options. Out: a connection, or one error with a code. */
 import { TransportError } from '../base/errors.ts';
+import type { Micros } from '../base/protocol.ts';
+import type { SharedOptions } from '../endpoint.ts';
 import { IDENTITY_BYTES_MAX } from '../wire/parameters.ts';
 import { Connection, DEFAULT_LATENCY_MS } from './connection.ts';
 import { type CallerCredentials, callerCredentials } from './credentials.ts';
@@ -41,24 +43,62 @@ export async function connect(target: string | Target, options: ConnectOptions =
   if (Buffer.byteLength(identity) > IDENTITY_BYTES_MAX) {
     throw new RangeError(`identity has more than ${IDENTITY_BYTES_MAX} bytes`);
   }
-  let address!: ResolvedHost;
-  let driver!: Driver;
-  const routeNow = (): string => routeOfCaller(driver.socket.address.host, { host: address.address, port });
-  const shared = sharedOptions(merged, timeoutMs, { resource, identity }, routeNow);
+  const route: Route = { now: () => '' };
+  const shared = sharedOptions(merged, timeoutMs, { resource, identity }, () => route.now());
   throwIfAborted(signal);
   const startedUs = nowUs();
   let isLookedUp = false;
-  const looking = resolveHost(host).then((resolved) => {
-    address = resolved;
+  const looking = resolveHost(host).finally(() => {
     isLookedUp = true;
   });
   const lateText = (): string => tooLate(isLookedUp, timeoutMs);
   const prepared = Promise.all([callerCredentials(merged, host), looking]);
-  const [credentials] = await within(prepared, timeoutMs, signal, lateText);
-  driver = await Driver.open(
-    { port: 0, family: address.family, remote: { host: address.address, port }, faults: merged.faults },
-    shared,
-  );
+  const [credentials, addresses] = await within(prepared, timeoutMs, signal, lateText);
+  const call: Call = { merged, resource, port, shared, route, startedUs, credentials };
+  for (const address of addresses.slice(0, -1)) {
+    try {
+      return await dial(call, address);
+    } catch (error) {
+      if (!ELSEWHERE.has((error as TransportError).code)) throw error;
+    }
+  }
+  return dial(call, addresses.at(-1) as ResolvedHost);
+}
+
+/**
+ * What is learnt at once of an address where nobody listens, without a way to it, or of a family that this system has not:
+ * the host may have another one (`localhost` often has two).
+ */
+const ELSEWHERE: ReadonlySet<string> = new Set([
+  'ERR_MILLRACE_REFUSED',
+  'ERR_MILLRACE_UNREACHABLE',
+  'ERR_MILLRACE_ADDRESS',
+]);
+
+/** What the rate that the path carries is remembered under: known once a socket is open. */
+interface Route {
+  now: () => string;
+}
+
+/** What is the same for every address of a host. */
+interface Call {
+  readonly merged: ConnectOptions;
+  readonly resource: string;
+  readonly port: number;
+  readonly shared: SharedOptions;
+  readonly route: Route;
+  /** When the look-up began: its time counts. */
+  readonly startedUs: Micros;
+  readonly credentials: Parameters<typeof createClientHandshake>[0];
+}
+
+/** Calls one address. */
+async function dial(call: Call, address: ResolvedHost): Promise<Connection> {
+  const { merged, resource, port, shared, route, startedUs, credentials } = call;
+  const { signal, faults } = merged;
+  const remote = { host: address.address, port };
+  const driver = await Driver.open({ port: 0, family: address.family, remote, faults }, shared);
+  route.now = () => routeOfCaller(driver.socket.address.host, remote);
   let handshake: ReturnType<typeof createClientHandshake>;
   try {
     throwIfAborted(signal);
@@ -68,16 +108,15 @@ export async function connect(target: string | Target, options: ConnectOptions =
     throw error;
   }
   let connection!: Connection;
-  // The attempt began with the look-up: its time counts.
   const core = driver.dial({ handshake, path: 0 }, startedUs, (dialed) => {
     connection = new Connection({
       core: dialed,
       resource,
-      remoteAddress: { host: address.address, port },
+      remoteAddress: remote,
       latency: merged.latency ?? DEFAULT_LATENCY_MS,
       wake: () => driver.wake(dialed),
-      addressNow: () => ({ host: address.address, port }),
-      routeNow,
+      addressNow: () => remote,
+      routeNow: route.now,
       strayDatagrams: () => driver.endpoint.counters.unroutable,
     });
     return connection;

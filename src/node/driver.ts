@@ -206,18 +206,24 @@ export class Driver {
   #drive(connection: Connection, now: Micros): void {
     // An application, or TLS, may wake what has been forgotten: its slot and its path may be another's by now.
     if (this.#endpoint.connectionAt(connection.slot) !== connection) return;
-    const handler = this.#handlers.get(connection);
-    for (let event = connection.pollEvent(); event !== undefined; event = connection.pollEvent()) {
-      if (event.type === 'path-wanted') void this.#openPath(connection);
-      else handler?.onEvent(event, now);
-    }
+    this.#deliverEvents(connection, now);
     const isBatched =
       this.#batches.length > 0 &&
       this.#sockets.of(connection.path).canBatch &&
       connection.datagramBytes === SEGMENT_BYTES;
     const isPaused = !(isBatched ? this.#transmitBatched(connection, now) : this.#transmit(connection, now));
     this.#deadlines.set(connection.slot, isPaused ? now + 1000 : connection.pollTimeout());
+    // Writing tells things too: what was given up for being late, what has left.
+    this.#deliverEvents(connection, now);
     if (connection.isDrained) this.#forget(connection);
+  }
+
+  #deliverEvents(connection: Connection, now: Micros): void {
+    const handler = this.#handlers.get(connection);
+    for (let event = connection.pollEvent(); event !== undefined; event = connection.pollEvent()) {
+      if (event.type === 'path-wanted') void this.#openPath(connection);
+      else handler?.onEvent(event, now);
+    }
   }
 
   /**

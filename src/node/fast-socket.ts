@@ -14,6 +14,8 @@ export const SEGMENTS_MAX = 44;
 
 const AF_INET = 2;
 const AF_INET6 = 10;
+const SOL_SOCKET = 1;
+const SO_REUSEADDR = 2;
 const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
@@ -85,17 +87,27 @@ export function openFastSocket(family: 4 | 6, host: string | undefined, port: nu
   const type = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
   const fd = calls.socket(family === 4 ? AF_INET : AF_INET6, type, 0);
   if (fd < 0) return undefined;
-  const set = (level: number, name: number, value: number): boolean => {
-    const bytes = Buffer.alloc(4);
-    bytes.writeInt32LE(value);
-    return calls.setsockopt(fd, level, name, bytes, 4) === 0;
-  };
   const isReady =
-    set(SOL_UDP, UDP_SEGMENT, SEGMENT_BYTES) &&
-    set(SOL_UDP, UDP_GRO, 1) &&
-    (family === 4 || set(IPPROTO_IPV6, IPV6_V6ONLY, 0)) &&
+    setOption(calls, fd, SOL_UDP, UDP_SEGMENT, SEGMENT_BYTES) &&
+    setOption(calls, fd, SOL_UDP, UDP_GRO, 1) &&
+    (family === 4 || setOption(calls, fd, IPPROTO_IPV6, IPV6_V6ONLY, 0)) &&
     calls.bind(fd, address, address.length) === 0;
   if (isReady) return fd;
   calls.close(fd);
   return undefined;
+}
+
+/**
+ * Call once dgram has adopted the socket: libuv lets others share the port of any socket that it adopts, and whoever binds it
+ * after us would get our datagrams.
+ */
+export function keepPort(fd: number): void {
+  const calls = loadLibC();
+  if (calls !== undefined) setOption(calls, fd, SOL_SOCKET, SO_REUSEADDR, 0);
+}
+
+function setOption(calls: LibC, fd: number, level: number, name: number, value: number): boolean {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32LE(value);
+  return calls.setsockopt(fd, level, name, bytes, 4) === 0;
 }

@@ -219,7 +219,7 @@ async function open(
 ): Promise<Driver> {
   const { faults } = options;
   if (host !== undefined && host !== '') {
-    const { address, family } = await resolveHost(host);
+    const [{ address, family }] = await resolveHost(host);
     return Driver.open({ host: address, port, family, faults }, shared, accept);
   }
   try {

@@ -7,11 +7,15 @@ export interface ResolvedHost {
   readonly family: 4 | 6;
 }
 
-/** @throws TransportError ERR_MILLRACE_UNKNOWN_HOST that tells a wrong name from a name service that cannot be reached. */
-export async function resolveHost(host: string): Promise<ResolvedHost> {
+/**
+ * All addresses of a host, the system's favourite first (RFC 6724).
+ *
+ * @throws TransportError ERR_MILLRACE_UNKNOWN_HOST that tells a wrong name from a name service that cannot be reached.
+ */
+export async function resolveHost(host: string): Promise<readonly [ResolvedHost, ...ResolvedHost[]]> {
   try {
-    const { address, family } = await lookup(host, { verbatim: true });
-    return { address, family: family === 6 ? 6 : 4 };
+    const found = await lookup(host, { all: true, verbatim: true });
+    return found.map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 })) as [ResolvedHost];
   } catch (cause) {
     throw new TransportError('ERR_MILLRACE_UNKNOWN_HOST', whyUnresolved(host, cause), { cause });
   }

@@ -11,7 +11,7 @@ import { DATAGRAM_BYTES_MAX } from '../wire/header.ts';
 import type { Parameters } from '../wire/parameters.ts';
 import { DEFAULT_LATENCY_MS } from './connection.ts';
 import type { FaultOptions } from './faults.ts';
-import { inRange } from './in-range.ts';
+import { inRange, oneOf } from './in-range.ts';
 import { startRateOf } from './known-rates.ts';
 import { TracedController } from './qlog.ts';
 import { bestCrypto, nodeCrypto } from './seal.ts';
@@ -48,18 +48,6 @@ export const secureRandom: Random = {
   },
 };
 
-function checkedDelivery(value: unknown): Delivery | undefined {
-  if (value !== undefined && value !== 'asap' && value !== 'timed')
-    throw new TypeError(`delivery is 'asap' or 'timed', not ${String(value)}`);
-  return value;
-}
-
-function checkedTolerance(value: unknown = 'aggressive'): 'aggressive' | 'rfc8083' {
-  if (value !== 'aggressive' && value !== 'rfc8083')
-    throw new TypeError(`lossTolerance is 'aggressive' or 'rfc8083', not ${String(value)}`);
-  return value;
-}
-
 /** The core's options for an endpoint with these. @param routeOf What the rate of a path is remembered under. */
 export function sharedOptions(
   options: TransportOptions,
@@ -73,7 +61,8 @@ export function sharedOptions(
   const keepAliveMs = inRange(options.keepAlive, 'keepAlive', 100, 86_400_000, 15_000);
   // 0 = not said.
   const startBps = inRange(options.startBitrate, 'startBitrate', 10_000, 10_000_000_000, 0);
-  const lossTolerance = checkedTolerance(options.lossTolerance);
+  const lossTolerance =
+    oneOf(options.lossTolerance, 'lossTolerance', ['aggressive', 'rfc8083']) ?? 'aggressive';
   return {
     parameters: localParameters({
       maxIdleTimeoutMs: Math.round(idleMs),
@@ -83,7 +72,7 @@ export function sharedOptions(
     crypto: options.aead === 'node' ? nodeCrypto : bestCrypto(),
     random: secureRandom,
     codec,
-    deliveryWish: checkedDelivery(options.delivery),
+    deliveryWish: oneOf(options.delivery, 'delivery', ['asap', 'timed']),
     controller: (path) => {
       const startBitrateBps = startBps > 0 ? startBps : startRateOf(routeOf(path));
       const controller = new MediaController({ startBitrateBps, lossTolerance });

@@ -5,7 +5,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { TransportError } from '../base/errors.ts';
 import type { PathId } from '../base/protocol.ts';
-import { openFastSocket } from './fast-socket.ts';
+import { keepPort, openFastSocket } from './fast-socket.ts';
 import { FaultInjector, type FaultOptions } from './faults.ts';
 import { debug, logOnce } from './log.ts';
 import { type Address, CONNECTED_PATH, PathTable } from './paths.ts';
@@ -104,6 +104,7 @@ export class UdpSocket {
       throw error instanceof TransportError ? error : bindError(options, error);
     }
     socket.removeAllListeners('error');
+    if (fd !== undefined) keepPort(fd);
     if (options.remote !== undefined) udp.paths.connect(options.remote);
     const { address: host, port } = socket.address();
     udp.address = { host, port };

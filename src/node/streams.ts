@@ -110,12 +110,9 @@ export class Streams {
     this.incomingUnidirectional.push(reader.readable);
   }
 
-  /** The connection is over: readers with everything at hand may still read to the end. */
+  /** The connection is over: what has arrived may still be read. */
   onClosed(error: TransportError): void {
-    for (const [id, reader] of this.#readers) {
-      if (this.#core.streams.get(id)?.receive?.isComplete !== false) reader.onReadable();
-      else reader.onFailed(error);
-    }
+    for (const reader of this.#readers.values()) reader.onClosed(error);
     for (const writer of this.#writers.values()) writer.onFailed(error);
     this.#readers.clear();
     this.#writers.clear();

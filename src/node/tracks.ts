@@ -17,7 +17,7 @@ import {
 import { encodeText } from '../wire/control.ts';
 import { AsyncQueue } from './deferred.ts';
 import type { FrameExplanation } from './frame-explanation.ts';
-import { inRange } from './in-range.ts';
+import { inRange, oneOf } from './in-range.ts';
 import { IncomingTrack } from './incoming-track.ts';
 import { OutgoingTrack, type TrackHost } from './outgoing-track.ts';
 
@@ -87,9 +87,7 @@ export class Tracks {
 
   /** See `Connection.createTrack`. */
   create(options: TrackOptions): OutgoingTrack {
-    const kind = options.kind ?? 'video';
-    if (!Object.hasOwn(DEFAULT_SEND_ORDER, kind))
-      throw new TypeError(`kind is 'video', 'audio' or 'data', not ${String(kind)}`);
+    const kind = oneOf(options.kind, 'kind', ['video', 'audio', 'data']) ?? 'video';
     const latency = options.latency ?? this.#latency;
     const sendOrder = options.sendOrder ?? DEFAULT_SEND_ORDER[kind];
     const { weight = 1 } = options;
@@ -121,7 +119,9 @@ export class Tracks {
   }
 
   #createLive(options: TrackOptions, live: LiveTrackOptions): OutgoingTrack {
-    const { delivery = 'asap', order = 'send', maxBitrate } = options;
+    const { maxBitrate } = options;
+    const delivery = oneOf(options.delivery, 'delivery', ['asap', 'timed']) ?? 'asap';
+    const order = oneOf(options.order, 'order', ['send', 'none']) ?? 'send';
     const maxBps = inRange(maxBitrate, 'maxBitrate', 1000, 10_000_000_000, Number.POSITIVE_INFINITY);
     const { redundancy, target } = options;
     const sender = this.#core.tracks.openLive({ ...live, delivery, order, redundancy, target });
@@ -276,6 +276,9 @@ function limitError(): TransportError {
 }
 
 function encodeMetadata(metadata: Readonly<Record<string, unknown>>): Uint8Array {
+  // Whatever else JSON can say, the receiver takes for none.
+  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata))
+    throw new TypeError('metadata is an object of names and values');
   const text = JSON.stringify(metadata);
   const bytes = encodeText(text, Number.POSITIVE_INFINITY);
   if (bytes.length > 4096)

@@ -108,6 +108,8 @@ export class StreamReader {
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   #data: Deferred<void> | undefined;
   #isOver = false;
+  /** The connection is over: why, for whoever has read all that came before. */
+  #failure: unknown;
   /** What did not fit the last chunk. */
   #rest: Uint8Array | undefined;
 
@@ -161,6 +163,10 @@ export class StreamReader {
         this.#controller.close();
         return;
       }
+      if (this.#failure !== undefined) {
+        this.onFailed(this.#failure);
+        return;
+      }
       this.#data = deferred<void>();
       await this.#data.promise;
     }
@@ -170,7 +176,18 @@ export class StreamReader {
     this.#data?.resolve();
   }
 
-  /** The peer has reset the stream, or the connection is over. What was not read yet is gone. */
+  /** The connection is over: what has arrived in order can be read, and the end of the stream if that has come too. */
+  onClosed(error: unknown): void {
+    const isReadable = this.#rest !== undefined || this.#stream.readableBytes > 0;
+    if (!isReadable && !this.#stream.isComplete) {
+      this.onFailed(error);
+      return;
+    }
+    this.#failure = error;
+    this.#data?.resolve();
+  }
+
+  /** The peer has reset the stream. What was not read yet is gone. */
   onFailed(error: unknown): void {
     if (this.#isOver) return;
     this.#isOver = true;

@@ -5,7 +5,12 @@ const UNREADY = 'a key that is never ready';
 
 vi.mock('node:dns/promises', () => ({
   lookup: async (host: string) => {
-    if (host === '127.0.0.1') return { address: host, family: 4 };
+    const found = {
+      '127.0.0.1': ['127.0.0.1'],
+      '127.0.0.2': ['127.0.0.2'],
+      'two.example': ['127.0.0.2', '127.0.0.1'],
+    }[host];
+    if (found !== undefined) return found.map((address) => ({ address, family: 4 }));
     const code = { 'offline.example': 'EAI_AGAIN', 'wrong.example': 'ENOTFOUND' }[host];
     if (code !== undefined) throw Object.assign(new Error(`getaddrinfo ${code} ${host}`), { code });
     return new Promise(() => {});
@@ -36,6 +41,27 @@ describe('a name service that says nothing', () => {
     const attempt = connect(url, { passphrase, timeout: 600_000, signal: control.signal });
     setImmediate(() => control.abort());
     await expect(attempt).rejects.toMatchObject({ code: 'ERR_MILLRACE_ABORTED' });
+  });
+});
+
+describe('a host with two addresses', () => {
+  test('is reached at the second when nobody listens at the first', async () => {
+    const listener = await listen({ host: '127.0.0.1', passphrase });
+    const { port } = listener.address;
+    const connection = await connect({ host: 'two.example', port }, { passphrase });
+    expect(connection.remoteAddress).toEqual({ host: '127.0.0.1', port });
+    await connection.close();
+    await listener.close();
+  });
+
+  test('is called no second time by whoever was turned away at the first', async () => {
+    const first = await listen({ host: '127.0.0.2', passphrase: 'wrong horse battery' });
+    const { port } = first.address;
+    const second = await listen({ host: '127.0.0.1', port, passphrase });
+    const attempt = connect({ host: 'two.example', port }, { passphrase });
+    await expect(attempt).rejects.toMatchObject({ code: 'ERR_MILLRACE_PASSPHRASE' });
+    expect(second.getStats().connections).toBe(0);
+    await Promise.all([first.close(), second.close()]);
   });
 });
 

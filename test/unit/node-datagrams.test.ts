@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Connection as Core } from '../../src/connection/connection.ts';
+import { connect, listen } from '../../src/index.ts';
 import { Datagrams } from '../../src/node/datagrams.ts';
 import { libraryPair } from '../helpers/library-pair.ts';
 
@@ -29,4 +30,16 @@ test('maxAge is a number from 0, Infinity too', () => {
   expect(() => send(-5)).toThrow(RangeError);
   for (const maxAge of [undefined, 0, 0.5, Number.POSITIVE_INFINITY])
     expect(() => send(maxAge)).not.toThrow();
+});
+
+test('a message that is too old to leave settles at once, on a connection that is otherwise idle', async () => {
+  const host = '127.0.0.1';
+  const passphrase = 'correct horse battery';
+  const listener = await listen({ host, passphrase });
+  const connection = await connect({ host, port: listener.address.port }, { passphrase });
+  // What the handshake leaves to do wakes the connection too.
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  await expect(connection.datagrams.send(new Uint8Array(1), { maxAge: 0 }).settled).resolves.toBe('expired');
+  await connection.close();
+  await listener.close();
 });

@@ -98,3 +98,15 @@ test('what dgram refuses to send is lost like any other datagram', async () => {
   expect(() => socket.sendBatch(Buffer.alloc(3000), 3000, path)).not.toThrow();
   socket.close();
 });
+
+test('nobody else can bind the port of a socket, one that shares its own neither', async () => {
+  const socket = await UdpSocket.open({ host, port: 0, family: 4 }, events);
+  const other = createSocket({ type: 'udp4', reuseAddr: true });
+  const bound = new Promise((resolve, reject) => {
+    other.once('error', reject);
+    other.bind(socket.address.port, host, () => resolve(undefined));
+  });
+  await expect(bound).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  other.close();
+  socket.close();
+});

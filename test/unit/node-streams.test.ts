@@ -1,5 +1,5 @@
 /** Streams as applications see them, above two cores in virtual time. */
-import type { ReadableStream, WritableStream } from 'node:stream/web';
+import type { ReadableStream, ReadableStreamDefaultReader, WritableStream } from 'node:stream/web';
 import { describe, expect, it } from 'vitest';
 import { type LibraryPair, libraryPair } from '../helpers/library-pair.ts';
 import { bytesInUse } from '../helpers/memory.ts';
@@ -94,6 +94,42 @@ const LIVES: readonly (readonly [string, Life])[] = [
     },
   ],
 ];
+
+describe('a stream at the end of its connection', () => {
+  const sent = Uint8Array.from({ length: 300 }, (_, i) => i);
+
+  /** The reader of a stream of which so much has arrived, and that has not ended. */
+  async function readerOf(link: LibraryPair): Promise<ReadableStreamDefaultReader> {
+    const writer = link.client.streams.createUnidirectional({}).getWriter();
+    ignore(writer.write(sent));
+    ignore(writer.closed);
+    await link.run(50);
+    return (await taken(link)).getReader();
+  }
+
+  async function close(link: LibraryPair): Promise<void> {
+    link.client.end.connection.close(true, 0, '', link.pair.sim.now);
+    link.client.end.host.pump();
+    await link.run(50);
+  }
+
+  it('gives what has arrived, and then fails', async () => {
+    const link = libraryPair(6);
+    const reader = await readerOf(link);
+    await close(link);
+    await expect(reader.read()).resolves.toEqual({ done: false, value: sent });
+    await expect(reader.read()).rejects.toMatchObject({ code: 'ERR_MILLRACE_CLOSED' });
+  });
+
+  it('fails at once when all that has arrived was read', async () => {
+    const link = libraryPair(7);
+    const reader = await readerOf(link);
+    await reader.read();
+    const over = expect(reader.closed).rejects.toMatchObject({ code: 'ERR_MILLRACE_CLOSED' });
+    await close(link);
+    await over;
+  });
+});
 
 describe('a stream that was', () => {
   const BATCH = 50;

@@ -180,3 +180,16 @@ describe('an incoming track', () => {
     expect(() => incoming.stop(-1)).toThrow(RangeError);
   });
 });
+
+describe('options of a track that do not exist', () => {
+  it.each([
+    ['kind', 'film', "kind is 'video', 'audio' or 'data', not film"],
+    ['delivery', 'soon', "delivery is 'asap' or 'timed', not soon"],
+    ['order', '', "order is 'send' or 'none', not "],
+    ['metadata', ['vp8'], 'metadata is an object of names and values'],
+    ['metadata', 'vp8', 'metadata is an object of names and values'],
+  ])('%s: %o is told', (name, value, text) => {
+    const { tracks } = libraryPair(8).client;
+    expect(() => tracks.create({ [name]: value })).toThrow(new TypeError(text));
+  });
+});

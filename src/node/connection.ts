@@ -24,6 +24,9 @@ import { type TrackOptions, Tracks } from './tracks.ts';
 /** SRT's default, and most people's idea of live. */
 export const DEFAULT_LATENCY_MS = 120;
 
+/** How often a move that was asked for at once looks whether the handshake is confirmed. */
+const CONFIRMED_POLL_MS = 10;
+
 /** What a connection is made with, by `connect` and `listen`. */
 export interface ConnectionParts {
   readonly core: Core;
@@ -194,9 +197,19 @@ export class Connection extends EventTarget implements ConnectionHandler, AsyncD
     this.#assertOpen();
     const move = deferred<void>();
     this.#moves.push(move);
+    this.#moveOnceConfirmed();
+    await move.promise;
+  }
+
+  /** No path is left before the handshake is confirmed (RFC 9000 §9): a round trip after `ready`, of which no event tells. */
+  #moveOnceConfirmed(): void {
+    if (!this.#core.isOpen) return;
+    if (this.#core.state.handshake !== undefined) {
+      setTimeout(() => this.#moveOnceConfirmed(), CONFIRMED_POLL_MS);
+      return;
+    }
     this.#core.migrate(nowUs());
     this.#wake();
-    await move.promise;
   }
 
   /** Ends the connection; the peer gets code and reason. Fulfilled when it has confirmed, or after a few repetitions. */

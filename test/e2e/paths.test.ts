@@ -141,6 +141,12 @@ describe('migrate', () => {
     await untilHeard(called, caller);
   });
 
+  test('may be asked for as soon as the connection is there', async () => {
+    const { caller, called } = await makeCall();
+    await caller.migrate();
+    await untilHeard(caller, called);
+  });
+
   test("is a caller's affair, and ends with the connection", async () => {
     const { caller, called } = await makeCall();
     await expect(called.migrate()).rejects.toThrow(TypeError);

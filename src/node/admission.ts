@@ -86,14 +86,9 @@ async function answer(
   const passphrase = verdict === true ? admission.passphrase : verdict;
   const handshake = createServerHandshake(await listenerCredentials(admission, passphrase, identity));
   handshake.onProgress = () => {
+    connection.identity = handshake.peer.identity;
     core.handshakeProgress(nowUs());
     driver.wake(core);
   };
   core.attachHandshake(handshake, nowUs());
-  connection.ready.then(
-    () => {
-      connection.identity = handshake.peer.identity;
-    },
-    () => {},
-  );
 }

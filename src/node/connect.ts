@@ -122,12 +122,12 @@ async function dial(call: Call, address: ResolvedHost): Promise<Connection> {
     return connection;
   });
   handshake.onProgress = () => {
+    connection.identity = handshake.peer.identity;
     core.handshakeProgress(nowUs());
     driver.wake(core);
   };
   driver.closeWhenIdle();
   await untilReady(connection, signal);
-  connection.identity = handshake.peer.identity;
   return connection;
 }
 

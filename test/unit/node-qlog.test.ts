@@ -100,8 +100,12 @@ describe('QLOGDIR', () => {
 describe('diagnostics_channel', () => {
   it('tells of connections, targets and media frames', async () => {
     const messages: [string, Record<string, unknown>][] = [];
-    const listener = (message: unknown, name: string | symbol): void =>
-      void messages.push([String(name), message as Record<string, unknown>]);
+    const identities: string[] = [];
+    const listener = (message: unknown, name: string | symbol): void => {
+      messages.push([String(name), message as Record<string, unknown>]);
+      if (name === 'millrace:connection:ready')
+        identities.push((message as { connection: Connection }).connection.identity);
+    };
     const names = ['connection:ready', 'connection:closed', 'track:bitrate', 'frame:settled'].map(
       (name) => `millrace:${name}`,
     );
@@ -111,6 +115,8 @@ describe('diagnostics_channel', () => {
     const own = messages.filter(([, message]) => message.connection === connection);
     const count = (name: string): number => own.filter(([from]) => from === `millrace:${name}`).length;
     expect(count('connection:ready')).toBe(1);
+    // At both ends, in this one process: who the peer is; a listener with a passphrase has no name.
+    expect(identities.sort()).toEqual(['', 'millrace']);
     expect(count('connection:closed')).toBe(1);
     expect(count('frame:settled')).toBe(10);
     expect(own.at(-1)?.[1]).toMatchObject({ closeCode: 5, reason: 'enough' });

@@ -31,7 +31,7 @@ export class BurstBudget {
   pacingBps(targetBps: number, capacityBps: number, isCareful: boolean, isAsking: boolean): number {
     if (this.demandBps === 0) return targetBps;
     const demandBps = Math.min(this.demandBps, capacityBps);
-    if (isAsking) return Math.max(CAREFUL_GAIN * targetBps, demandBps);
+    if (isAsking) return Math.max(CAREFUL_GAIN * targetBps, capacityBps);
     if (this.#debtBytes * 8 > DEBT_SECONDS * targetBps) return targetBps;
     return isCareful ? CAREFUL_GAIN * targetBps : Math.max(PACING_GAIN * targetBps, demandBps);
   }

@@ -42,6 +42,8 @@ export class DeliveryRate {
   #hasTimes = false;
   /** Of the last `over`: more than a tenth of it was sent while there was too little to send. */
   isAppLimited = false;
+  /** Of the last `over`: the time in which it arrived, as a multiple of that in which it was sent. */
+  stretch = 1;
 
   /** One acked packet. Without a receive time it counts as received when the next one that has a time was. */
   onPacket(packet: AckedPacket): void {
@@ -89,7 +91,7 @@ export class DeliveryRate {
 
   /**
    * Bits per second over the last `windowUs` of arrivals, a little more if they are few; NaN if too little is known.
-   * Sets `isAppLimited`. Cost: the checkpoints in the window.
+   * Sets `isAppLimited` and `stretch`. Cost: the checkpoints in the window.
    *
    * @param isBusy The path was never idle in between (a queue stood): then what arrived counts over the time it took to
    * arrive, however slowly it was sent.
@@ -106,12 +108,13 @@ export class DeliveryRate {
       const isEnough = receiveSpan >= SPAN_MIN_US && packets - (this.#packets[at] as number) >= PACKETS_MIN;
       const isLast = i === oldest;
       if (!isEnough || (receiveSpan < windowUs && !isLast)) continue;
-      const sendSpan = isBusy ? 0 : (this.#sentAt[newest] as number) - (this.#sentAt[at] as number);
-      const span = Math.max(receiveSpan, sendSpan);
+      const sendSpan = (this.#sentAt[newest] as number) - (this.#sentAt[at] as number);
+      const span = isBusy ? receiveSpan : Math.max(receiveSpan, sendSpan);
       if (span > SPAN_MAX_US) return Number.NaN;
       const bytes = (this.#bytes[newest] as number) - (this.#bytes[at] as number);
       const limited = (this.#limitedBytes[newest] as number) - (this.#limitedBytes[at] as number);
       this.isAppLimited = limited > bytes / 10;
+      this.stretch = receiveSpan / Math.max(1, sendSpan);
       return (bytes * 8e6) / span;
     }
     return Number.NaN;

@@ -39,9 +39,13 @@ export class DrainPhase {
   begin(signals: Signals, estimate: Estimate, randomLoss: number): boolean {
     const short = signals.shortBps;
     if (Number.isNaN(short)) return false;
+    // What has arrived as it was sent says how little that was, and nothing of the path: what came before it does.
+    const isAsSent = signals.delivery.stretch < Law.PRESSED;
     const instant = signals.delivery.over(Law.INSTANT_US);
     const latest = Math.min(short, Math.max(instant, 0.6 * short));
-    estimate.believe(settled(latest, signals.delivery.over(Law.LONG_US)) / (1 - randomLoss));
+    const long = signals.delivery.over(Law.LONG_US);
+    const arrives = isAsSent && long > latest ? long : settled(latest, long);
+    estimate.believe(arrives / (1 - randomLoss));
     estimate.noteCut(false, signals.now);
     this.startedAtUs = signals.now;
     this.unanswered = 0;

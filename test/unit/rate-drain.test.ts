@@ -14,16 +14,22 @@ const RTT = {
   recentMinUs: 60_000,
 };
 
-/** Capacity after a cut at 1 s, packets having arrived every `earlyUs`, and every `lateUs` in the last 100 ms. */
-function cutTo(earlyUs: number, lateUs: number): number {
+/**
+ * Capacity after a cut at 1 s, packets having arrived every `earlyUs`, and every `lateUs` in the last 100 ms. Those had left
+ * every `sentUs`.
+ */
+function cutTo(earlyUs: number, lateUs: number, sentUs: number = Math.min(earlyUs, lateUs)): number {
   const signals = new Signals();
   let now = 0;
+  let sentAtUs = -50_000;
   while (now <= 1_000_000) {
-    now += now < 900_000 ? earlyUs : lateUs;
+    const isEarly = now < 900_000;
+    now += isEarly ? earlyUs : lateUs;
+    sentAtUs += isEarly ? earlyUs : sentUs;
     signals.onAcked({
       packetNumber: 0,
       sizeBytes: PACKET_BYTES,
-      sentAtUs: now - 50_000,
+      sentAtUs,
       receivedAtUs: now,
       ackedAtUs: now,
       isAppLimited: false,
@@ -46,6 +52,13 @@ describe('a cut', () => {
 
   it('goes to what arrives now where the path carries less than before', () => {
     expect(cutTo(10_000, 25_000)).toBeLessThan(0.55e6);
+  });
+
+  it('does not go to what arrives now where no more was sent', () => {
+    // 1 Mbit/s, and 0.4 in the last 100 ms: the average of 300 ms, in which a lost packet or two are no capacity.
+    const bps = cutTo(10_000, 25_000, 25_000);
+    expect(bps).toBeGreaterThan(0.75e6);
+    expect(bps).toBeLessThan(1e6);
   });
 
   it('goes to what arrives now where the flow has grown', () => {

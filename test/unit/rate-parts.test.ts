@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SeededRandom } from '../../src/base/random.ts';
 import { LossAudit, Verdict } from '../../src/rate/audit.ts';
+import { BurstBudget } from '../../src/rate/burst-budget.ts';
 import { CapacityProbe } from '../../src/rate/capacity-probe.ts';
 import { DelayFilter } from '../../src/rate/delay.ts';
 import { DeliveryRate } from '../../src/rate/delivery.ts';
@@ -19,6 +20,18 @@ function acked(
 ) {
   return { packetNumber: 0, sizeBytes, sentAtUs, receivedAtUs, ackedAtUs, isAppLimited };
 }
+
+describe('BurstBudget', () => {
+  it('holds nothing back that fits the path, while a lower target is only asked for', () => {
+    const budget = new BurstBudget();
+    const pace = (isAsking: boolean): number => budget.pacingBps(0.8e6, 1.2e6, false, isAsking);
+    expect(pace(true)).toBe(0.8e6);
+    budget.demandBps = 0.2e6;
+    budget.onSent(100_000, 0.8e6, 0);
+    expect(pace(false)).toBe(0.8e6);
+    expect(pace(true)).toBe(1.2e6);
+  });
+});
 
 describe('DelayFilter', () => {
   it('sees a queue that stands, on clocks of any origin', () => {

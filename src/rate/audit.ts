@@ -64,6 +64,8 @@ export class LossAudit {
   limitBps: number = Number.POSITIVE_INFINITY;
   /** Delivered rate before the audit that ended last, bits per second. */
   deliveredBps = 0;
+  /** What was sent before the audit that began last, bits per second. */
+  sentBeforeBps = 0;
   #startedAtUs: Micros = 0;
   /** -1: the sender has not slowed down so far. */
   #slowedAtUs: Micros = -1;
@@ -72,7 +74,6 @@ export class LossAudit {
   #lossBefore = 0;
   #packetsBefore = 0;
   #burstFactor = 1;
-  #sentBeforeBps = 0;
   #acked = 0;
   #lost = 0;
 
@@ -132,9 +133,9 @@ export class LossAudit {
     this.#packetsBefore = history.calmPackets;
     this.#burstFactor = history.burstFactor;
     const leftBy = now - smoothedRttUs;
-    this.#sentBeforeBps = sent.rate(leftBy - LOSS_WINDOW_US, leftBy);
+    this.sentBeforeBps = sent.rate(leftBy - LOSS_WINDOW_US, leftBy);
     this.deliveredBps = deliveredBps;
-    const usedBps = Math.min(sent.rate(now - SECOND / 2, now), this.#sentBeforeBps);
+    const usedBps = Math.min(sent.rate(now - SECOND / 2, now), this.sentBeforeBps);
     this.limitBps = SLOW_DOWN * Math.min(rateBps, usedBps);
     const isFlood = usedBps > FLOOD * rateBps && history.calmRatio > HEAVY_LOSS;
     this.isHolding = isFlood && this.#isUnexplained(history);
@@ -167,7 +168,7 @@ export class LossAudit {
   /** Notes when the sender slows down. One that does not is let go. */
   #hasSlowed(sent: SendHistory, now: Micros): boolean {
     if (this.#slowedAtUs >= 0) return true;
-    if (sent.rate(now - SLOWED_WINDOW_US, now) <= SLOWED * this.#sentBeforeBps) {
+    if (sent.rate(now - SLOWED_WINDOW_US, now) <= SLOWED * this.sentBeforeBps) {
       this.#slowedAtUs = now;
       return true;
     }
@@ -179,8 +180,8 @@ export class LossAudit {
     const before = this.#lossBefore;
     const after = Math.max(0, this.#lost) / Math.max(1, packets);
     // The sender did not follow (it had too little to send before, or a resend storm): inconclusive.
-    if (sentBps > SLOWED * this.#sentBeforeBps) return Verdict.NONE;
-    const ifOverflow = Math.max(0, 1 - ((1 - before) * this.#sentBeforeBps) / Math.max(sentBps, 1));
+    if (sentBps > SLOWED * this.sentBeforeBps) return Verdict.NONE;
+    const ifOverflow = Math.max(0, 1 - ((1 - before) * this.sentBeforeBps) / Math.max(sentBps, 1));
     const middle = Math.max(0.005, (before + after) / 2);
     // Losses that come in runs stray further from their mean.
     const variance = this.#burstFactor * middle * (1 / this.#packetsBefore + 1 / Math.max(1, packets));

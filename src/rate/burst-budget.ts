@@ -26,12 +26,13 @@ export class BurstBudget {
 
   /**
    * @param capacityBps What the path has been shown to carry.
-   * @param isAsking The target is lower for a test: encoders that follow make less, and who does not must not pay for it.
+   * @param askedBps What was sent before the target was lowered for a test: encoders that follow make less, and who does not
+   * must not pay for it; 0 = no test.
    */
-  pacingBps(targetBps: number, capacityBps: number, isCareful: boolean, isAsking: boolean): number {
+  pacingBps(targetBps: number, capacityBps: number, isCareful: boolean, askedBps: number): number {
     if (this.demandBps === 0) return targetBps;
     const demandBps = Math.min(this.demandBps, capacityBps);
-    if (isAsking) return Math.max(CAREFUL_GAIN * targetBps, capacityBps);
+    if (askedBps > 0) return Math.max(CAREFUL_GAIN * targetBps, demandBps, Math.min(askedBps, capacityBps));
     if (this.#debtBytes * 8 > DEBT_SECONDS * targetBps) return targetBps;
     return isCareful ? CAREFUL_GAIN * targetBps : Math.max(PACING_GAIN * targetBps, demandBps);
   }

@@ -92,7 +92,8 @@ export class MediaController implements RateController {
     const { isRunning, isHolding, randomLossRatio } = this.#audit;
     const isCareful = isHolding || this.#state >= DRAIN || randomLossRatio > Law.UNEXPLAINED_LOSS;
     const isAsking = isRunning && !isHolding && this.#state < DRAIN;
-    return this.#burst.pacingBps(targetBps, capacityBps, isCareful, isAsking);
+    const askedBps = isAsking ? this.#audit.sentBeforeBps : 0;
+    return this.#burst.pacingBps(targetBps, capacityBps, isCareful, askedBps);
   }
 
   get congestionWindowBytes(): number {

@@ -22,14 +22,17 @@ function acked(
 }
 
 describe('BurstBudget', () => {
-  it('holds nothing back that fits the path, while a lower target is only asked for', () => {
+  it('holds nothing back that was sent before and fits the path, while a lower target is only asked for', () => {
     const budget = new BurstBudget();
-    const pace = (isAsking: boolean): number => budget.pacingBps(0.8e6, 1.2e6, false, isAsking);
-    expect(pace(true)).toBe(0.8e6);
+    const pace = (askedBps: number): number => budget.pacingBps(0.8e6, 1.2e6, false, askedBps);
+    expect(pace(1e6)).toBe(0.8e6);
     budget.demandBps = 0.2e6;
     budget.onSent(100_000, 0.8e6, 0);
-    expect(pace(false)).toBe(0.8e6);
-    expect(pace(true)).toBe(1.2e6);
+    expect(pace(0)).toBe(0.8e6);
+    expect(pace(1e6)).toBe(1e6);
+    expect(pace(2e6)).toBe(1.2e6);
+    budget.demandBps = 1.1e6;
+    expect(pace(1e6)).toBe(1.1e6);
   });
 });
 

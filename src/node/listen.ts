@@ -1,5 +1,4 @@
 /** `listen`: one UDP socket for many callers. In: options. Out: connections whose callers are authenticated. */
-
 import { createHmac } from 'node:crypto';
 import { inspect } from 'node:util';
 import { TransportError } from '../base/errors.ts';

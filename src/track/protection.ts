@@ -36,8 +36,13 @@ const RISE_MIN = 1.3;
 const RISE_SHARE = 0.6;
 const RATIO_DECAY = 0.97;
 const RISE_INTERVAL_US: Micros = 10 * MILLISECOND;
+/** What a packet carries beside its symbol's data: headers, authentication tag. */
+const HEADER_BYTES = 45;
 /** Packets that leave at once after a pause (recovery/pacer.ts). */
 const BURST_PACKETS = 10;
+
+/** What a plan's lead allows for a packet that leaves before the repair (plan/rounds.ts); one at a slow pace takes longer. */
+const LEAD_PACKET_US: Micros = 3 * MILLISECOND;
 
 /** How a track is to be protected. */
 export interface ProtectionOptions {
@@ -90,6 +95,8 @@ export class Protection {
     rowsUnknown: 0,
   };
   readonly #silence: SilenceWatch;
+  /** How large packets of usual media frames are, as a part of full ones. */
+  #usualPart = 0;
   readonly #interval: UsualInterval = new UsualInterval();
   #lastSendUs = -1;
 
@@ -167,9 +174,13 @@ export class Protection {
       plan.firstSpares += Math.ceil(plan.streamRatio * frame.count);
       plan.streamRatio = 0;
     }
-    frame.callAtUs = Math.max(now, frame.deadlineUs - plan.leadUs);
+    const part = this.#packetPart(frame);
+    if (!frame.isKeyFrame || this.#usualPart === 0) this.#usualPart = part;
+    frame.packetUs = part * plan.packetUs;
+    const queuedUs = Math.max(0, frame.packetUs - LEAD_PACKET_US);
+    frame.callAtUs = Math.max(now, frame.deadlineUs - plan.leadUs - queuedUs);
     // Whatever becomes due while this frame is on its way would queue behind it: it goes first.
-    this.#runCalls(now + frame.count * plan.packetUs, now);
+    this.#runCalls(now + frame.count * frame.packetUs, now);
     if (plan.rounds > 0 && plan.price > 0) {
       this.#calls.push(frame);
       if (this.#path.lossRatio > 0 && this.#pathShare < SILENCE_SHARE_MAX)
@@ -182,7 +193,15 @@ export class Protection {
   /** Part of the path's rate that usual media frames take. */
   get #pathShare(): number {
     const { meanSymbols, frameIntervalUs } = this.#input;
-    return frameIntervalUs === 0 ? 0 : (meanSymbols * this.#path.packetUs) / frameIntervalUs;
+    return frameIntervalUs === 0
+      ? 0
+      : (meanSymbols * this.#usualPart * this.#path.packetUs) / frameIntervalUs;
+  }
+
+  /** How large the packets of a media frame are, as a part of full ones. */
+  #packetPart(frame: SentFrame): number {
+    const symbolBytes = frame.bytes / frame.count;
+    return Math.min(1, (symbolBytes + HEADER_BYTES) / this.#path.maxPayloadBytes);
   }
 
   /** The last new symbol of `frame` has been written: spares behind the first flight. */

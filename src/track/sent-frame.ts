@@ -80,6 +80,8 @@ export class SentFrame {
   /** Retransmission rounds that fitted when it started, and what a miss costs in symbols. */
   rounds = 0;
   price = 0;
+  /** Time that one of its packets takes at the pace of when it started, or on the narrowest link. */
+  packetUs: Micros = 0;
   /** When the last repair for it must leave. */
   callAtUs: Micros = 0;
   /** When silence about it is looked at, and its symbols that were (silence.ts). */

@@ -22,7 +22,6 @@ export class SilenceWatch {
   /** In the order of sending. */
   readonly #frames: Deque<SentFrame> = new Deque<SentFrame>();
   #spacingUs: Micros = 0;
-  #packetUs: Micros = 0;
   #leadUs: Micros = 0;
 
   constructor(window: SymbolWindow, path: PathView) {
@@ -33,7 +32,6 @@ export class SilenceWatch {
   /** The first symbol of `frame` is about to leave. */
   watch(frame: SentFrame, plan: FramePlan, now: Micros): void {
     this.#spacingUs = plan.spacingUs;
-    this.#packetUs = plan.packetUs;
     this.#leadUs = plan.leadUs;
     frame.silentAtUs = Math.max(now + fateUs(this.#path), this.#lastUs(frame, frame.count));
     this.#frames.push(frame);
@@ -41,7 +39,7 @@ export class SilenceWatch {
 
   /** When `symbols` of a frame must leave at the latest: they take their time on the narrowest link. */
   #lastUs(frame: SentFrame, symbols: number): Micros {
-    return frame.deadlineUs - this.#leadUs - symbols * this.#packetUs;
+    return frame.deadlineUs - this.#leadUs - symbols * frame.packetUs;
   }
 
   /** When {@link check} has something to do. */

@@ -8,8 +8,8 @@ const MS = MILLISECOND;
 /** RTT 40 ms without variance, and 5 ms until feedback: an answer is overdue. */
 const FATE_MS = 45;
 
-/** One round fits, a full packet takes 1 ms on the narrowest link, the last call is 4 ms before the deadline. */
-function policyOf(): RedundancyPolicy {
+/** One round fits, a full packet takes `packetMs` on the narrowest link, the last call is 4 ms before the deadline. */
+function policyOf(packetMs: number): RedundancyPolicy {
   const fixed = fixedPolicy(0);
   return {
     ...fixed,
@@ -17,20 +17,20 @@ function policyOf(): RedundancyPolicy {
       fixed.plan(input, plan);
       plan.price = 500;
       plan.leadUs = 4 * MS;
-      plan.packetUs = MS;
+      plan.packetUs = packetMs * MS;
       plan.spacingUs = MS;
     },
   };
 }
 
 /** Latency 100 ms, a path that has lost something before. */
-function lossyProbe(): SenderProbe {
-  const probe = new SenderProbe(policyOf());
+function lossyProbe(packetMs = 1): SenderProbe {
+  const probe = new SenderProbe(policyOf(packetMs));
   probe.path.lossRatio = 0.05;
   return probe;
 }
 
-/** Instants, ms, at which the sender has something to write by its own timers, and how many symbols. */
+/** Instants, to the ms, at which the sender has something to write by its own timers, and how many symbols. */
 function resends(probe: SenderProbe, untilMs: number): [number, number][] {
   const found: [number, number][] = [];
   for (let steps = 0; probe.sender.nextDeadline() <= untilMs * MS; steps++) {
@@ -38,7 +38,7 @@ function resends(probe: SenderProbe, untilMs: number): [number, number][] {
     const now = Math.max(0, probe.sender.nextDeadline());
     probe.sender.handleTimeout(now);
     const symbols = probe.writeAll(now).filter(({ symbol }) => symbol?.isResent === true);
-    if (symbols.length > 0) found.push([now / MS, symbols.length]);
+    if (symbols.length > 0) found.push([Math.round(now / MS), symbols.length]);
   }
   return found;
 }
@@ -75,6 +75,15 @@ describe('a media frame that nothing is heard of', () => {
     probe.sender.send(new Uint8Array(3 * 1_100), PLAIN, 0);
     probe.writeAll(0);
     expect(resends(probe, 99)).toEqual([[93, 3]]);
+  });
+
+  test('is sent again later where its packets are small: a slow pace lets them go sooner', () => {
+    const probe = lossyProbe(20);
+    probe.path.packetUs = 20 * MS;
+    probe.sender.send(new Uint8Array(200), PLAIN, 0);
+    probe.writeAll(0);
+    // 200 bytes and their headers are a fifth of a full packet: 4 ms.
+    expect(resends(probe, 99)).toEqual([[92, 1]]);
   });
 
   test('is sent again as late as that will do: what is acknowledged until then is spared', () => {

@@ -116,7 +116,7 @@ describe('a media frame that nothing is heard of', () => {
   });
 
   test('costs nothing on a path that loses nothing, however late the answers are', () => {
-    const probe = new SenderProbe(policyOf());
+    const probe = new SenderProbe(policyOf(1));
     probe.sender.send(new Uint8Array(10 * 1_100), PLAIN, 0);
     probe.writeAll(0);
     expect(resends(probe, 99)).toEqual([]);
